@@ -1,0 +1,12 @@
+/* The addon's functions, one per member of NativeBinding in src/native/binding.ts. */
+#ifndef RAMPART_ADDON_H
+#define RAMPART_ADDON_H
+
+#include <node_api.h>
+
+napi_value queue_open(napi_env env, napi_callback_info info);
+napi_value conntrack_open(napi_env env, napi_callback_info info);
+napi_value interface_list(napi_env env, napi_callback_info info);
+napi_value interface_watch(napi_env env, napi_callback_info info);
+
+#endif

@@ -1,0 +1,289 @@
+/*
+ * The NativeQueue of src/native/binding.ts: batches in, verdicts out.
+ *
+ * Every packet that was read gets exactly one verdict: from the callback, or
+ * DROP when it threw, when the message was unusable, or when the code it left
+ * is none we know. The only exception is HOLD, which the callback asked for.
+ */
+#include "queue.h"
+
+#include <errno.h>
+/* Before linux/netfilter.h, which then leaves these definitions to libc. */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/sock_diag.h>
+#include <node_api.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addon.h"
+#include "event_source.h"
+#include "javascript.h"
+#include "netlink.h"
+
+#define VERDICT_HOLD 255
+/* Full batches taken in one wake-up, so that timers and messages of the same thread get their turn. */
+#define ROUNDS_PER_WAKEUP 8
+
+static const napi_type_tag QUEUE_TAG = {0x7f3a1c2e5b804d61, 0x9d0e6b7341fa2c58};
+
+struct queue {
+  struct event_source source;
+  struct queue_options options;
+  struct packet_batch batch;
+  napi_ref batch_object;
+  size_t slot_size;
+  struct mmsghdr messages[QUEUE_BATCH_LIMIT];
+  struct iovec slots[QUEUE_BATCH_LIMIT];
+  _Alignas(struct nlmsghdr) uint8_t verdicts[QUEUE_BATCH_LIMIT * QUEUE_VERDICT_SIZE];
+  uint32_t receive_buffer;
+  uint64_t packet_count;
+  uint64_t batch_count;
+  uint64_t truncated;
+  uint64_t malformed;
+  uint64_t verdict_errors;
+  uint64_t unanswered;
+};
+
+static bool known_verdict(uint8_t verdict) {
+  return verdict == NF_DROP || verdict == NF_ACCEPT || verdict == NF_QUEUE || verdict == NF_REPEAT;
+}
+
+/* Appends the verdicts of `count` packets after `length` bytes; returns the new length. */
+static size_t write_verdicts(struct queue *queue, uint32_t count, size_t length) {
+  const struct packet_batch *batch = &queue->batch;
+  for (uint32_t i = 0; i < count; i++) {
+    uint8_t verdict = batch->verdict[i];
+    if (verdict == VERDICT_HOLD) continue;
+    if (!known_verdict(verdict)) {
+      verdict = NF_DROP;
+      queue->unanswered++;
+    }
+    bool marked = verdict != NF_DROP && batch->verdict_mark[i] != batch->mark[i];
+    length += queue_write_verdict(queue->verdicts + length, queue->options.queue, batch->id[i], verdict,
+                                  marked ? &batch->verdict_mark[i] : NULL);
+  }
+  return length;
+}
+
+static void send_verdicts(struct queue *queue, size_t length, uint32_t count) {
+  if (length > 0 && netlink_send(queue->source.fd, queue->verdicts, length) < 0) queue->verdict_errors += count;
+}
+
+/* Sorts `received` datagrams: packets to the front of the batch, DROP at once for those without bytes. */
+static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *verdict_length) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < received; i++) {
+    bool cut = queue->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+    enum queue_message kind =
+        queue_read_message(&queue->batch, count, i * queue->slot_size, queue->messages[i].msg_len);
+    if (kind == QUEUE_PACKET && !cut) {
+      count++;
+    } else if (kind == QUEUE_REFUSED) {
+      queue->verdict_errors++;
+    } else {
+      if (cut) queue->truncated++;
+      else queue->malformed++;
+      if (kind != QUEUE_UNRECOGNIZED)
+        *verdict_length += queue_write_verdict(queue->verdicts + *verdict_length, queue->options.queue,
+                                               queue->batch.id[count], NF_DROP, NULL);
+    }
+  }
+  return count;
+}
+
+static void deliver(struct queue *queue, uint32_t count, size_t verdict_length) {
+  struct event_source *source = &queue->source;
+  napi_env env = source->env;
+  napi_handle_scope scope;
+  napi_value js_count;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  memset(queue->batch.verdict, NF_DROP, count);
+  memcpy(queue->batch.verdict_mark, queue->batch.mark, count * sizeof(uint32_t));
+  queue->packet_count += count;
+  queue->batch_count++;
+  bool answered = napi_create_uint32(env, count, &js_count) == napi_ok && event_source_call(source, 1, &js_count);
+  /* Closing inside the callback gave the packets back to the kernel, which dropped them. */
+  if (!source->closed) {
+    if (!answered) {
+      memset(queue->batch.verdict, NF_DROP, count);
+      queue->unanswered += count;
+    }
+    send_verdicts(queue, write_verdicts(queue, count, verdict_length), count);
+  }
+  if (!answered) event_source_report(source);
+  napi_close_handle_scope(env, scope);
+}
+
+static void on_readable(struct event_source *source) {
+  struct queue *queue = (struct queue *)source;
+  uint32_t batch = queue->options.batch;
+  for (int round = 0; round < ROUNDS_PER_WAKEUP; round++) {
+    int received = recvmmsg(source->fd, queue->messages, batch, MSG_DONTWAIT, NULL);
+    if (received < 0) {
+      /* A pending error is reported once and hides the messages behind it. */
+      if (errno == EINTR || errno == ENOBUFS) continue;
+      return;
+    }
+    size_t verdict_length = 0;
+    uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
+    if (count > 0) deliver(queue, count, verdict_length);
+    else send_verdicts(queue, verdict_length, 1);
+    if (source->closed || (uint32_t)received < batch) return;
+  }
+}
+
+static napi_value queue_start(napi_env env, napi_callback_info info) {
+  napi_value callback, self;
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 1, &callback);
+  if (queue == NULL) return NULL;
+  if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
+  if (queue->source.started) return js_throw(env, "ERR_INVALID_STATE", "the queue was started before");
+  napi_get_cb_info(env, info, NULL, NULL, &self, NULL);
+  int error = event_source_start(&queue->source, self, callback, "RampartQueue");
+  return error < 0 ? js_throw_errno(env, error, "uv_poll_start") : NULL;
+}
+
+static napi_value queue_send(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 3, arguments);
+  if (queue == NULL || queue->source.closed) return NULL;
+  uint32_t verdict = js_uint32(env, arguments[1]);
+  uint32_t mark = js_uint32(env, arguments[2]);
+  if (verdict > UINT8_MAX || !known_verdict((uint8_t)verdict)) verdict = NF_DROP;
+  /* Not the batch's buffer: this may be called from inside the callback. */
+  _Alignas(struct nlmsghdr) uint8_t message[QUEUE_VERDICT_SIZE];
+  size_t length = queue_write_verdict(message, queue->options.queue, js_uint32(env, arguments[0]), verdict, &mark);
+  if (netlink_send(queue->source.fd, message, length) < 0) queue->verdict_errors++;
+  return NULL;
+}
+
+/* Packets the kernel could not put into the socket; survives NETLINK_NO_ENOBUFS, needs no right to read /proc. */
+static uint32_t receive_drops(int fd) {
+  uint32_t memory[SK_MEMINFO_VARS] = {0};
+  socklen_t size = sizeof memory;
+  return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 ? memory[SK_MEMINFO_DROPS] : 0;
+}
+
+static napi_value queue_stats(napi_env env, napi_callback_info info) {
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 0, NULL);
+  napi_value stats;
+  if (queue == NULL || napi_create_object(env, &stats) != napi_ok) return NULL;
+  js_set_double(env, stats, "packets", (double)queue->packet_count);
+  js_set_double(env, stats, "batches", (double)queue->batch_count);
+  js_set_double(env, stats, "enobufs", queue->source.closed ? 0 : receive_drops(queue->source.fd));
+  js_set_double(env, stats, "truncated", (double)queue->truncated);
+  js_set_double(env, stats, "malformed", (double)queue->malformed);
+  js_set_double(env, stats, "verdictErrors", (double)queue->verdict_errors);
+  js_set_double(env, stats, "unanswered", (double)queue->unanswered);
+  js_set_double(env, stats, "receiveBuffer", queue->receive_buffer);
+  return stats;
+}
+
+static napi_value queue_close(napi_env env, napi_callback_info info) {
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 0, NULL);
+  if (queue != NULL) event_source_close(&queue->source);
+  return NULL;
+}
+
+static void on_close(struct event_source *source) {
+  struct queue *queue = (struct queue *)source;
+  if (queue->batch_object != NULL) napi_delete_reference(source->env, queue->batch_object);
+  queue->batch_object = NULL;
+}
+
+static void on_free(struct event_source *source) {
+  free(source);
+}
+
+static bool create_batch(napi_env env, struct queue *queue, napi_value *object) {
+  struct packet_batch *batch = &queue->batch;
+  size_t size = queue->options.batch;
+  if (napi_create_object(env, object) != napi_ok) return false;
+  batch->slab = js_set_typed_array(env, *object, "slab", napi_uint8_array, size * queue->slot_size);
+  batch->id = js_set_typed_array(env, *object, "id", napi_uint32_array, size);
+  batch->hook = js_set_typed_array(env, *object, "hook", napi_uint8_array, size);
+  batch->in_interface = js_set_typed_array(env, *object, "inInterface", napi_uint32_array, size);
+  batch->out_interface = js_set_typed_array(env, *object, "outInterface", napi_uint32_array, size);
+  batch->mark = js_set_typed_array(env, *object, "mark", napi_uint32_array, size);
+  batch->hardware_protocol = js_set_typed_array(env, *object, "hardwareProtocol", napi_uint16_array, size);
+  batch->offset = js_set_typed_array(env, *object, "offset", napi_uint32_array, size);
+  batch->length = js_set_typed_array(env, *object, "length", napi_uint32_array, size);
+  batch->original_length = js_set_typed_array(env, *object, "originalLength", napi_uint32_array, size);
+  batch->skb_info = js_set_typed_array(env, *object, "skbInfo", napi_uint32_array, size);
+  batch->uid = js_set_typed_array(env, *object, "uid", napi_uint32_array, size);
+  batch->verdict = js_set_typed_array(env, *object, "verdict", napi_uint8_array, size);
+  batch->verdict_mark = js_set_typed_array(env, *object, "verdictMark", napi_uint32_array, size);
+  if (napi_create_reference(env, *object, 1, &queue->batch_object) != napi_ok) return false;
+  return batch->slab != NULL && batch->id != NULL && batch->hook != NULL && batch->in_interface != NULL &&
+         batch->out_interface != NULL && batch->mark != NULL && batch->hardware_protocol != NULL &&
+         batch->offset != NULL && batch->length != NULL && batch->original_length != NULL &&
+         batch->skb_info != NULL && batch->uid != NULL && batch->verdict != NULL && batch->verdict_mark != NULL;
+}
+
+static void point_at_slots(struct queue *queue) {
+  for (uint32_t i = 0; i < queue->options.batch; i++) {
+    queue->slots[i] = (struct iovec){queue->batch.slab + i * queue->slot_size, queue->slot_size};
+    queue->messages[i].msg_hdr = (struct msghdr){.msg_iov = &queue->slots[i], .msg_iovlen = 1};
+  }
+}
+
+static struct queue_options read_options(napi_env env, napi_value object) {
+  return (struct queue_options){
+      .queue = (uint16_t)js_option_uint32(env, object, "queue"),
+      .copy_range = js_option_uint32(env, object, "copyRange"),
+      .max_length = js_option_uint32(env, object, "maxLength"),
+      .receive_buffer = js_option_uint32(env, object, "receiveBuffer"),
+      .batch = js_option_uint32(env, object, "batch"),
+      .gso = js_option_bool(env, object, "gso"),
+      .fail_open = js_option_bool(env, object, "failOpen"),
+      .uid_gid = js_option_bool(env, object, "uidGid"),
+      .conntrack = js_option_bool(env, object, "conntrack"),
+  };
+}
+
+napi_value queue_open(napi_env env, napi_callback_info info) {
+  size_t argument_count = 1;
+  napi_value options, object, batch_object, has_conntrack;
+  if (napi_get_cb_info(env, info, &argument_count, &options, NULL, NULL) != napi_ok) return NULL;
+  int fd = netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, 0);
+  if (fd < 0) return js_throw_errno(env, fd, "nfqueue socket");
+  struct queue *queue = calloc(1, sizeof *queue);
+  object = queue == NULL ? NULL : js_wrap(env, queue, event_source_finalize, &QUEUE_TAG);
+  if (object == NULL) {
+    close(fd);
+    free(queue);
+    return js_throw_errno(env, -ENOMEM, "nfqueue open");
+  }
+  /* From here on the wrapped object owns everything; a throw leaves the rest to close and to its finalizer. */
+  event_source_init(&queue->source, env, fd);
+  queue->source.on_readable = on_readable;
+  queue->source.on_close = on_close;
+  queue->source.on_free = on_free;
+  queue->options = read_options(env, options);
+  queue->slot_size = (queue->options.copy_range + QUEUE_MESSAGE_OVERHEAD + 63) & ~(size_t)63;
+  if (!create_batch(env, queue, &batch_object)) {
+    event_source_close(&queue->source);
+    return js_throw_errno(env, -ENOMEM, "nfqueue open");
+  }
+  point_at_slots(queue);
+  queue->receive_buffer = (uint32_t)netlink_set_receive_buffer(fd, (int)queue->options.receive_buffer);
+  /* Otherwise one overflow makes the kernel refuse every packet until the socket has been read empty. */
+  int on = 1;
+  setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
+  bool conntrack = false;
+  int error = queue_configure(fd, &queue->options, &conntrack);
+  if (error < 0) {
+    event_source_close(&queue->source);
+    return js_throw_errno(env, error, "nfqueue bind");
+  }
+  napi_get_boolean(env, conntrack, &has_conntrack);
+  napi_set_named_property(env, object, "hasConntrack", has_conntrack);
+  napi_set_named_property(env, object, "batch", batch_object);
+  js_set_method(env, object, "start", queue_start);
+  js_set_method(env, object, "send", queue_send);
+  js_set_method(env, object, "stats", queue_stats);
+  js_set_method(env, object, "close", queue_close);
+  return object;
+}

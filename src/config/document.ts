@@ -1,0 +1,84 @@
+/**
+ * A settings file as YAML 1.2 with the place of every key: reading it either
+ * gives plain data or RampartErrors that point at a line and a column.
+ */
+import type { Document, Node, Pair } from "yaml";
+import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { SourceLocation } from "../errors/rampart-error.ts";
+import { RampartError } from "../errors/rampart-error.ts";
+
+export interface SettingsDocument {
+  /** Plain data; keys left empty are absent. */
+  readonly data: unknown;
+  /** Place of the value at `path`, or of the closest thing above it that exists. */
+  locate(path: readonly PropertyKey[]): SourceLocation;
+  /** Place of the key itself. */
+  locateKey(path: readonly PropertyKey[]): SourceLocation;
+}
+
+/** @throws RampartError RAMPART_E_CONFIG at the first place that is not YAML, or that has aliases or two documents. */
+export function readSettingsDocument(text: string, file: string): SettingsDocument {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, version: "1.2", merge: false, prettyErrors: false });
+  const at = (offset: number): SourceLocation => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const syntax = document.errors[0];
+  if (syntax !== undefined) {
+    throw new RampartError("RAMPART_E_CONFIG", `not valid YAML: ${syntax.message}`, {
+      location: at(syntax.pos[0]),
+      hint: "settings are one YAML 1.2 mapping; check indentation, quotes and brackets near this place",
+    });
+  }
+  return {
+    data: plainData(document, at),
+    locate: (path) => at(startOf(find(document, path).value) ?? 0),
+    locateKey: (path) => at(startOf(find(document, path).key) ?? 0),
+  };
+}
+
+function plainData(document: Document.Parsed, at: (offset: number) => SourceLocation): unknown {
+  try {
+    // Settings have no use for aliases, and refusing them all leaves no room for an alias bomb.
+    return withoutEmpty(document.toJS({ maxAliasCount: 0 }) as unknown);
+  } catch (cause) {
+    throw new RampartError("RAMPART_E_CONFIG", "YAML aliases (*name) are not allowed in the settings file", {
+      location: at(0),
+      hint: "write the value out where it is used",
+      cause,
+    });
+  }
+}
+
+/** `queue:` with every key below it commented out is null in YAML and means: defaults. */
+function withoutEmpty(value: unknown): unknown {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== "object" || Array.isArray(value)) return value;
+  const filled = Object.entries(value).filter(([, child]) => child !== null);
+  return Object.fromEntries(filled.map(([key, child]) => [key, withoutEmpty(child)]));
+}
+
+function find(document: Document.Parsed, path: readonly PropertyKey[]): { key: unknown; value: unknown } {
+  let key: unknown = document.contents;
+  let value: unknown = document.contents;
+  for (const step of path) {
+    let child: Pair | Node | null | undefined;
+    if (isMap(value)) child = value.items.find((pair) => isScalar(pair.key) && pair.key.value === step);
+    else if (isSeq(value) && typeof step === "number") child = value.items[step] as Node | undefined;
+    if (isPair(child)) {
+      key = child.key;
+      value = child.value ?? child.key;
+    } else if (child !== undefined) {
+      key = child;
+      value = child;
+    } else {
+      break;
+    }
+  }
+  return { key, value };
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
+}

@@ -1,0 +1,197 @@
+/**
+ * The daemon's own settings. What loadSettings returns is complete and
+ * checked: every default filled in, every path absolute, marks disjoint.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
+import type { z } from "zod";
+import { formatError, RampartError } from "../errors/rampart-error.ts";
+import type { MarkMasks } from "../hooks/marks.ts";
+import type { SettingsDocument } from "./document.ts";
+import { readSettingsDocument } from "./document.ts";
+import { nearest } from "./nearest.ts";
+import { knownKeys, settingsSchema } from "./schema.ts";
+
+const DEFAULT_SETTINGS_FILE = "/etc/rampart/rampart.yaml";
+const DEFAULT_POLICY_DIRECTORY = "policy.d";
+const MINIMUM_RECEIVE_BUFFER = 32 * 1024 * 1024;
+/** Kernel memory a queued packet's message takes besides the copied bytes (skb, shared info, metadata). */
+const MESSAGE_OVERHEAD = 1024;
+
+export interface Settings {
+  /** This host's name, as HostEndpoints write it in `spec.node`. */
+  readonly node: string;
+  readonly policy: {
+    /** Absolute; files, or directories of YAML files. */
+    readonly paths: readonly string[];
+    readonly watch: boolean;
+    /** Quiet time after a change before the policy is loaded again. */
+    readonly debounceMs: number;
+  };
+  readonly queue: {
+    /** First queue; workers use `number` to `number + workers - 1`. */
+    readonly number: number;
+    readonly workers: number;
+    /** Packets the kernel holds a queue. */
+    readonly maxLength: number;
+    /** Bytes of each packet that are looked at. */
+    readonly copyRange: number;
+    /** Socket receive buffer, bytes a queue. */
+    readonly receiveBuffer: number;
+    readonly failOpen: boolean;
+  };
+  readonly iptables: { readonly variant: "auto" | "nft" | "legacy"; readonly lockWaitSeconds: number };
+  readonly marks: MarkMasks;
+  readonly exemptLoopback: boolean;
+  readonly flows: { readonly capacity: number };
+  readonly log: { readonly level: string; readonly format: "json" | "pretty"; readonly deniedPerSecond: number };
+  /** undefined: switched off. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  readonly control: { readonly socket: string };
+}
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  /** The file the settings came from, absolute; undefined when all are defaults. */
+  readonly file: string | undefined;
+  readonly warnings: readonly RampartError[];
+}
+
+/**
+ * Settings from `file`; without one from /etc/rampart/rampart.yaml if that exists, else the defaults.
+ * Relative policy paths count from the settings file's directory.
+ *
+ * @throws RampartError RAMPART_E_CONFIG; where several things are wrong, its message lists them all.
+ */
+export function loadSettings(file: string | undefined): LoadedSettings {
+  const source = file ?? (existsSync(DEFAULT_SETTINGS_FILE) ? DEFAULT_SETTINGS_FILE : undefined);
+  const path = source === undefined ? undefined : resolve(source);
+  const document = readSettingsDocument(path === undefined ? "" : readFile(path), path ?? DEFAULT_SETTINGS_FILE);
+  const parsed = settingsSchema.safeParse(document.data);
+  if (!parsed.success) throw combine(parsed.error.issues.flatMap((issue) => problemsOf(issue, document)));
+  const problems = conflicts(parsed.data, document);
+  if (problems.length > 0) throw combine(problems);
+  return {
+    settings: complete(parsed.data, dirname(path ?? DEFAULT_SETTINGS_FILE)),
+    file: path,
+    warnings: warningsOf(parsed.data, document),
+  };
+}
+
+type Written = z.output<typeof settingsSchema>;
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    const known = { ENOENT: "it does not exist", EACCES: "permission denied", EISDIR: "it is a directory" };
+    const reason = code in known ? known[code as keyof typeof known] : String(cause);
+    throw new RampartError("RAMPART_E_CONFIG", `cannot read the settings file ${path}: ${reason}`, {
+      hint: "name a readable YAML file with --config, or leave --config out to use the defaults",
+      cause,
+    });
+  }
+}
+
+function complete(written: Written, directory: string): Settings {
+  const { queue } = written;
+  return {
+    ...written,
+    node: written.node ?? hostname(),
+    policy: {
+      ...written.policy,
+      paths: (written.policy.paths ?? [DEFAULT_POLICY_DIRECTORY]).map((path) => resolve(directory, path)),
+    },
+    queue: {
+      ...queue,
+      receiveBuffer: queue.receiveBuffer ?? Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)),
+    },
+    metrics: written.metrics.listen,
+  };
+}
+
+/** What a full queue takes in the socket's receive buffer; less than that loses packets before the queue is full. */
+function fullQueueBytes(queue: { maxLength: number; copyRange: number }): number {
+  return queue.maxLength * (queue.copyRange + MESSAGE_OVERHEAD);
+}
+
+function conflicts(written: Written, document: SettingsDocument): RampartError[] {
+  const problems: RampartError[] = [];
+  const { marks, queue } = written;
+  // A foreign rule that saves the whole packet mark to the connection, or back, would write one field into the other.
+  const shared = (marks.packet & marks.connection) >>> 0;
+  if (shared !== 0) {
+    const bits = `0x${shared.toString(16)}`;
+    problems.push(
+      new RampartError("RAMPART_E_CONFIG", `marks.packet and marks.connection share the bits ${bits}`, {
+        location: document.locate(["marks", "connection"]),
+        hint: "give each mark bits of its own, such as 0x0000ff00 and 0xff000000",
+      }),
+    );
+  }
+  const last = queue.number + queue.workers - 1;
+  if (last > 65_535) {
+    problems.push(
+      new RampartError("RAMPART_E_CONFIG", `queue.workers: the last queue would be ${last}, above 65535`, {
+        location: document.locate(["queue", "workers"]),
+        hint: "lower queue.number: each worker reads one queue, counted up from it",
+      }),
+    );
+  }
+  return problems;
+}
+
+function warningsOf(written: Written, document: SettingsDocument): RampartError[] {
+  const warnings: RampartError[] = [];
+  const { metrics, queue } = written;
+  const host = metrics.listen?.host;
+  if (host !== undefined && !isLoopback(host)) {
+    warnings.push(
+      new RampartError("RAMPART_W_METRICS_EXPOSED", `metrics.listen: ${host} can be reached from other hosts`, {
+        location: document.locate(["metrics", "listen"]),
+        hint: "metrics have no password and name policies and interfaces; limit who may connect with a policy",
+      }),
+    );
+  }
+  const buffer = queue.receiveBuffer;
+  const enough = fullQueueBytes(queue);
+  if (buffer !== undefined && buffer < enough) {
+    warnings.push(
+      new RampartError("RAMPART_W_RECEIVE_BUFFER", `queue.receiveBuffer: ${buffer} bytes cannot hold a full queue`, {
+        location: document.locate(["queue", "receiveBuffer"]),
+        hint: `leave it out, or give at least maxLength * (copyRange + ${MESSAGE_OVERHEAD}) = ${enough}`,
+      }),
+    );
+  }
+  return warnings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function problemsOf(issue: z.core.$ZodIssue, document: SettingsDocument): RampartError[] {
+  if (issue.code !== "unrecognized_keys") {
+    const name = issue.path.length === 0 ? "settings" : issue.path.join(".");
+    const location = document.locate(issue.path);
+    return [new RampartError("RAMPART_E_CONFIG", `${name}: ${issue.message}`, { location })];
+  }
+  const known = knownKeys(issue.path);
+  return issue.keys.map((key) => {
+    const guess = nearest(key, known);
+    return new RampartError("RAMPART_E_CONFIG", `unknown setting ${[...issue.path, key].join(".")}`, {
+      location: document.locateKey([...issue.path, key]),
+      hint: guess === undefined ? `known here: ${known.join(", ")}` : `did you mean ${guess}?`,
+    });
+  });
+}
+
+function combine(problems: readonly RampartError[]): RampartError {
+  const [first] = problems;
+  if (problems.length === 1) return first;
+  const list = problems.map((problem) => `\n  ${formatError(problem)}`).join("");
+  const options = first.location === undefined ? {} : { location: first.location };
+  return new RampartError("RAMPART_E_CONFIG", `${problems.length} problems in the settings file:${list}`, options);
+}

@@ -1,0 +1,57 @@
+/**
+ * What the control method "status" answers. The schema is the one definition:
+ * the daemon's type is inferred from it, and the command line checks with it,
+ * because the two may be of different versions for a while after an upgrade.
+ */
+import { z } from "zod";
+import { RampartError } from "../errors/rampart-error.ts";
+
+const counter = z.number().int().nonnegative();
+
+const schema = z.object({
+  version: z.string(),
+  pid: z.number().int(),
+  node: z.string(),
+  state: z.enum(["starting", "enforcing", "stopping"]),
+  uptimeSeconds: z.number(),
+  generation: counter,
+  failOpen: z.boolean(),
+  policies: counter,
+  endpoints: z.array(z.object({ name: z.string(), interfaces: z.array(z.string()) })),
+  hooks: z.object({ variant: z.string(), families: z.array(z.string()), problems: z.array(z.string()) }),
+  queues: z.array(
+    z.object({
+      queue: counter,
+      /** Packets this process has read from the queue. */
+      packets: counter,
+      /** The kernel's own counts; null where /proc/net/netfilter/nfnetlink_queue is not readable. */
+      pending: counter.nullable(),
+      kernelDropped: counter.nullable(),
+      userDropped: counter.nullable(),
+      enobufs: counter,
+    }),
+  ),
+  packets: z.object({ accepted: counter, dropped: counter, rejected: counter }),
+  /** Decided flows the daemon holds. */
+  flows: counter,
+  lastReload: z.object({
+    /** ISO 8601, UTC. */
+    at: z.string(),
+    ok: z.boolean(),
+    durationMs: z.number(),
+    errors: z.array(z.string()),
+  }),
+  warnings: z.array(z.string()),
+});
+
+export type DaemonStatus = z.infer<typeof schema>;
+
+/** Checks a daemon's answer. @throws RampartError RAMPART_E_CONTROL_VERSION if it has another shape. */
+export function parseDaemonStatus(value: unknown): DaemonStatus {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const field = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw new RampartError("RAMPART_E_CONTROL_VERSION", `the daemon's status has no usable field "${field}"`, {
+    hint: "daemon and command are of different versions; restart the daemon, or use --json",
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * Writes decisions to the log: one line for a flow's first denied packet, for
+ * each Log rule that matched, and at level debug for accepted flows. Lines a
+ * second are bounded; what is left out is counted in a line of its own.
+ */
+import type { Logger } from "pino";
+import { RecordKind } from "../datapath/decider.ts";
+import { Field, type RecordRing } from "../datapath/record-ring.ts";
+import { readRecord, type PacketRecord, type RecordNames } from "./packet-record.ts";
+
+/** Records read a round; the ring keeps the rest for the next one. */
+const ROUND = 2048;
+const INTERVAL_MS = 50;
+
+export class DecisionLog {
+  readonly #log: Logger;
+  readonly #names: RecordNames;
+  readonly #perSecond: number;
+  #budget: number;
+  #suppressed = 0;
+  #second = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Logger, names: RecordNames, perSecond: number) {
+    this.#log = log;
+    this.#names = names;
+    this.#perSecond = perSecond;
+    this.#budget = perSecond;
+  }
+
+  start(rings: () => readonly RecordRing[]): void {
+    this.#timer = setInterval(() => this.drain(rings()), INTERVAL_MS);
+  }
+
+  drain(rings: readonly RecordRing[]): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#budget = this.#perSecond;
+      if (this.#suppressed > 0) this.#log.warn({ suppressed: this.#suppressed }, "decisions not logged: over the limit");
+      this.#suppressed = 0;
+    }
+    for (const ring of rings) {
+      ring.drain(ROUND, (at) => {
+        if (this.#budget <= 0) {
+          this.#suppressed++;
+          return;
+        }
+        this.#budget--;
+        this.#write(ring.words[at + Field.KIND], readRecord(ring, at, this.#names));
+      });
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #write(kind: number, record: PacketRecord): void {
+    const { time, inInterface, outInterface, ...rest } = record;
+    const entry = { ...rest, interface: inInterface ?? outInterface, outInterface, at: new Date(time).toISOString() };
+    if (kind === RecordKind.LOGGED) this.#log.info(entry, "logged");
+    else if (record.verdict === "drop" || record.verdict === "reject") this.#log.info(entry, "denied");
+    else this.#log.debug(entry, "allowed");
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Brings a policy set into force, one at a time, in the order that loses and
+ * leaks nothing (docs/architecture.md, "A policy change"):
+ *
+ *   compile g+1 -> free its number in conntrack -> workers -> hooks
+ *
+ * Until the hooks are replaced the kernel goes on with g; when a step fails,
+ * the workers get the tables of g back and nothing has changed.
+ */
+import { sweepConnectionMarks } from "../conntrack/mark-sweep.ts";
+import type { WorkerPool } from "../datapath/worker-pool.ts";
+import { MAX_ENDPOINTS } from "../datapath/decider.ts";
+import { RampartError } from "../errors/rampart-error.ts";
+import type { HookInstaller } from "../hooks/apply.ts";
+import type { HookConfig } from "../hooks/hook-config.ts";
+import type { MarkLayout } from "../hooks/marks.ts";
+import type { NativeBinding, NativeInterface } from "../native/binding.ts";
+import { effectiveFelix } from "../policy/failsafe.ts";
+import type { ResourceSet } from "../resources/types.ts";
+import type { Compilation } from "../tables/compiled.ts";
+import { compileTables } from "../tables/compile.ts";
+import type { Settings } from "../config/settings.ts";
+import { endpointScope, type EndpointScope } from "./endpoint-scope.ts";
+
+/** A policy set in force. */
+export interface Enforced {
+  readonly resources: ResourceSet;
+  readonly compilation: Compilation;
+  readonly scope: EndpointScope;
+  readonly hooks: HookConfig;
+  readonly links: readonly NativeInterface[];
+}
+
+export interface EnforcerOptions {
+  readonly settings: Settings;
+  readonly marks: MarkLayout;
+  readonly native: NativeBinding;
+  readonly pool: WorkerPool;
+  readonly installer: HookInstaller;
+  /** Tables were replaced; `hits` are the final counts of the rules of `retired`. */
+  readonly onRetired: (retired: Compilation, hits: Float64Array) => void;
+}
+
+export class Enforcer {
+  readonly #options: EnforcerOptions;
+  #current: Enforced | undefined;
+  #previous: Enforced | undefined;
+  #generation = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+  }
+
+  get current(): Enforced | undefined {
+    return this.#current;
+  }
+
+  /** The compilation a generation number was decided under, while it is one of the last two. */
+  compilationOf(generation: number): Compilation | undefined {
+    for (const enforced of [this.#current, this.#previous]) {
+      if (enforced?.compilation.tables.generation === generation) return enforced.compilation;
+    }
+    return undefined;
+  }
+
+  /** Puts `resources` in force. @throws when a step failed; then what was in force still is. */
+  enforce(resources: ResourceSet): Promise<Enforced> {
+    return this.#serially(() => this.#enforce(resources));
+  }
+
+  /** Links or addresses changed: follow them. Resolves to true when other endpoints govern now. */
+  followInterfaces(): Promise<boolean> {
+    return this.#serially(async () => {
+      const current = this.#current;
+      if (current === undefined) return false;
+      const links = this.#options.native.listInterfaces();
+      const scope = this.#scope(current.resources, current.compilation, links);
+      const governs = scope.key !== current.scope.key;
+      const sameHooks =
+        JSON.stringify([scope.local, scope.forward]) === JSON.stringify([current.scope.local, current.scope.forward]);
+      if (sameHooks && !changesKnownInterface(current, scope, links)) {
+        this.#options.pool.setInterfaces(scope.interfaces);
+        this.#current = { ...current, scope, links };
+      } else await this.#enforce(current.resources);
+      return governs;
+    });
+  }
+
+  /** Installs the hooks of the set in force again. */
+  repairHooks(): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#current !== undefined) await this.#options.installer.apply(this.#current.hooks);
+    });
+  }
+
+  /** Runs after everything that was begun before, so that two changes never interleave. */
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #enforce(resources: ResourceSet): Promise<Enforced> {
+    const { native, pool, installer, settings } = this.#options;
+    const generation = await this.#freshGeneration();
+    const compilation = compileTables(resources, settings.node, generation);
+    if (compilation.endpoints.length > MAX_ENDPOINTS) {
+      throw new RampartError("RAMPART_E_LIMIT", `${compilation.endpoints.length} HostEndpoints for this node`, {
+        hint: `at most ${MAX_ENDPOINTS} can be enforced on one host`,
+      });
+    }
+    const links = native.listInterfaces();
+    const scope = this.#scope(resources, compilation, links);
+    const hooks = this.#hooks(resources, scope, generation);
+    const replaced = this.#current;
+    const hits = await pool.publish(compilation, scope.interfaces);
+    try {
+      await installer.apply(hooks);
+    } catch (error) {
+      if (replaced !== undefined) await pool.publish(replaced.compilation, replaced.scope.interfaces);
+      throw error;
+    }
+    if (replaced !== undefined) this.#options.onRetired(replaced.compilation, hits);
+    this.#generation = generation;
+    this.#previous = replaced;
+    this.#current = { resources, compilation, scope, hooks, links };
+    return this.#current;
+  }
+
+  /** The next generation number, with no connection left that carries it from an earlier round. */
+  async #freshGeneration(): Promise<number> {
+    const { marks, native, installer } = this.#options;
+    if (this.#generation === 0) {
+      const installed = await installer.installedGeneration();
+      if (installed === undefined) {
+        await sweepConnectionMarks(native, marks, 0);
+        return 1;
+      }
+      this.#generation = installed;
+    }
+    const next = marks.nextGeneration(this.#generation);
+    if (next === 1) await sweepConnectionMarks(native, marks, this.#generation);
+    return next;
+  }
+
+  #scope(resources: ResourceSet, compilation: Compilation, links: readonly NativeInterface[]): EndpointScope {
+    const { node, exemptLoopback } = this.#options.settings;
+    return endpointScope(resources, node, links, compilation.endpoints, exemptLoopback);
+  }
+
+  #hooks(resources: ResourceSet, scope: EndpointScope, generation: number): HookConfig {
+    const { settings, marks } = this.#options;
+    return hookConfig(settings, marks, resources, scope, generation);
+  }
+}
+
+/** What the hooks of a policy set depend on. */
+export function hookConfig(
+  settings: Settings,
+  marks: MarkLayout,
+  resources: ResourceSet,
+  scope: EndpointScope,
+  generation: number,
+): HookConfig {
+  const felix = effectiveFelix(resources, settings.node);
+  return {
+    input: scope.local,
+    output: scope.local,
+    forward: scope.forward,
+    exemptLoopback: settings.exemptLoopback,
+    failsafeInbound: felix.failsafeInbound,
+    failsafeOutbound: felix.failsafeOutbound,
+    queue: { first: settings.queue.number, count: settings.queue.workers, bypass: settings.queue.failOpen },
+    marks,
+    generation,
+  };
+}
+
+/** An interface that was there before is governed by another endpoint now: its live connections must be judged again. */
+function changesKnownInterface(current: Enforced, scope: EndpointScope, links: readonly NativeInterface[]): boolean {
+  const before = new Map(current.links.map((link) => [link.index, link.name]));
+  const governor = (from: EndpointScope, name: string): string | undefined =>
+    from.choice.exempt.has(name) ? undefined : (from.choice.byInterface.get(name) ?? from.choice.wildcard)?.name;
+  return links.some(
+    (link) => before.get(link.index) === link.name && governor(current.scope, link.name) !== governor(scope, link.name),
+  );
+}

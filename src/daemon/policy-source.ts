@@ -1,0 +1,43 @@
+/**
+ * Where policies come from. Files and directories are the first source; a
+ * source only loads and tells of changes, it never applies anything.
+ */
+import { type FSWatcher, watch } from "chokidar";
+import { type LoadResult, loadResources } from "../resources/load.ts";
+
+export interface PolicySource {
+  /** Everything there is, with every error found. */
+  load(): LoadResult;
+  /** Calls back after changes, once they have been quiet for a while. */
+  watch(onChange: () => void): void;
+  close(): Promise<void>;
+}
+
+export class FilePolicySource implements PolicySource {
+  readonly #paths: readonly string[];
+  readonly #debounceMs: number;
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(paths: readonly string[], debounceMs: number) {
+    this.#paths = paths;
+    this.#debounceMs = debounceMs;
+  }
+
+  load(): LoadResult {
+    return loadResources(this.#paths);
+  }
+
+  watch(onChange: () => void): void {
+    this.#watcher = watch([...this.#paths], { ignoreInitial: true });
+    this.#watcher.on("all", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(onChange, this.#debounceMs);
+    });
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#watcher?.close();
+  }
+}

@@ -1,0 +1,28 @@
+/** Messages between the main thread and a worker. */
+import type { MarkMasks } from "../hooks/marks.ts";
+import type { NativeQueueOptions } from "../native/binding.ts";
+import type { InterfaceMap } from "./interface-map.ts";
+import type { PublishedTables } from "./published.ts";
+import type { RingMemory } from "./record-ring.ts";
+
+export interface WorkerSetup {
+  readonly queue: NativeQueueOptions;
+  readonly marks: MarkMasks;
+  readonly flowCapacity: number;
+  readonly counters: Float64Array;
+  readonly events: RingMemory;
+  readonly recordAccepted: boolean;
+}
+
+export type ToWorker =
+  | { readonly type: "publish"; readonly published: PublishedTables }
+  | { readonly type: "interfaces"; readonly interfaces: InterfaceMap }
+  | { readonly type: "tap"; readonly ring: RingMemory | undefined }
+  | { readonly type: "close" };
+
+export type FromWorker =
+  | { readonly type: "bound" }
+  | { readonly type: "failed"; readonly code: string; readonly message: string; readonly hint: string | undefined }
+  | { readonly type: "published"; readonly generation: number }
+  | { readonly type: "unknown-interface"; readonly index: number }
+  | { readonly type: "closed" };

@@ -1,0 +1,209 @@
+/**
+ * The main thread's side of the workers: one thread and one queue each. A
+ * publish is done when every worker has acknowledged it; a worker that dies is
+ * fatal, because its queue would drop everything unseen.
+ */
+import { Worker } from "node:worker_threads";
+import { RampartError, type ErrorCode } from "../errors/rampart-error.ts";
+import type { MarkMasks } from "../hooks/marks.ts";
+import type { Compilation } from "../tables/compiled.ts";
+import { sharedUint8 } from "../tables/shared-arrays.ts";
+import { WorkerCounters } from "./counters.ts";
+import type { InterfaceMap } from "./interface-map.ts";
+import { outcomeReasons } from "./outcome.ts";
+import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { allocateRing, RecordRing, type RingMemory } from "./record-ring.ts";
+
+const EVENT_RECORDS = 8192;
+const TAP_RECORDS = 4096;
+const PUBLISH_TIMEOUT_MS = 5000;
+const CLOSE_TIMEOUT_MS = 2000;
+
+export interface WorkerPoolOptions {
+  readonly firstQueue: number;
+  readonly workers: number;
+  readonly maxLength: number;
+  readonly copyRange: number;
+  readonly receiveBuffer: number;
+  readonly failOpen: boolean;
+  readonly marks: MarkMasks;
+  readonly flowCapacity: number;
+  readonly recordAccepted: boolean;
+  readonly onUnknownInterface: (index: number) => void;
+  /** A worker ended on its own. */
+  readonly onFatal: (error: Error) => void;
+}
+
+interface Member {
+  readonly queue: number;
+  readonly thread: Worker;
+  readonly counters: WorkerCounters;
+  readonly events: RecordRing;
+  ruleHits: Float64Array;
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #members: Member[] = [];
+  #tapRings: RecordRing[] = [];
+  #closing = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the threads and binds the queues; throws the first worker's error. */
+  async open(): Promise<void> {
+    const bound: Promise<unknown>[] = [];
+    for (let i = 0; i < this.#options.workers; i++) bound.push(this.#startWorker(this.#options.firstQueue + i));
+    const failed = (await Promise.allSettled(bound)).find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      await this.close();
+      throw failed.reason;
+    }
+  }
+
+  get queues(): readonly { queue: number; counters: WorkerCounters }[] {
+    return this.#members;
+  }
+
+  /** Packets each rule of the tables in force decided or logged, summed over the workers. */
+  ruleHits(rule: number): number {
+    let hits = 0;
+    for (const member of this.#members) hits += member.ruleHits[rule] ?? 0;
+    return hits;
+  }
+
+  /**
+   * Puts tables in force in every worker; on return no packet is answered by older ones any more.
+   * Returns the final hits of the tables they replace, by rule id.
+   */
+  async publish(compilation: Compilation, interfaces: InterfaceMap): Promise<Float64Array> {
+    const ruleReasons = sharedUint8(compilation.rules.map((info) => outcomeReasons.indexOf(info.reason)));
+    const { tables } = compilation;
+    const retired = await Promise.all(
+      this.#members.map(async (member) => {
+        const ruleHits = new Float64Array(new SharedArrayBuffer(compilation.rules.length * 8));
+        const done = this.#reply(member, "published", PUBLISH_TIMEOUT_MS);
+        send(member, { type: "publish", published: { tables, interfaces, ruleReasons, ruleHits } });
+        await done;
+        const replaced = member.ruleHits;
+        member.ruleHits = ruleHits;
+        return replaced;
+      }),
+    );
+    const total = new Float64Array(retired[0]?.length ?? 0);
+    for (const hits of retired) hits.forEach((count, rule) => (total[rule] += count));
+    return total;
+  }
+
+  setInterfaces(interfaces: InterfaceMap): void {
+    for (const member of this.#members) send(member, { type: "interfaces", interfaces });
+  }
+
+  /** Starts or ends copying judged packets; while it is off, packets are not looked at for it. */
+  setTap(active: boolean): void {
+    this.#tapRings = [];
+    for (const member of this.#members) {
+      const ring: RingMemory | undefined = active ? allocateRing(TAP_RECORDS, this.#options.copyRange) : undefined;
+      if (ring !== undefined) this.#tapRings.push(new RecordRing(ring));
+      send(member, { type: "tap", ring });
+    }
+  }
+
+  /** Rings to drain: decisions and Log rules. */
+  get eventRings(): readonly RecordRing[] {
+    return this.#members.map((member) => member.events);
+  }
+
+  get tapRings(): readonly RecordRing[] {
+    return this.#tapRings;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(
+      this.#members.map(async (member) => {
+        const done = this.#reply(member, "closed", CLOSE_TIMEOUT_MS).catch(() => undefined);
+        send(member, { type: "close" });
+        await done;
+        await member.thread.terminate();
+      }),
+    );
+    this.#members.length = 0;
+  }
+
+  async #startWorker(queue: number): Promise<void> {
+    const options = this.#options;
+    const counters = new WorkerCounters();
+    const events = allocateRing(EVENT_RECORDS, 0);
+    const setup: WorkerSetup = {
+      queue: {
+        queue,
+        copyRange: options.copyRange,
+        maxLength: options.maxLength,
+        receiveBuffer: options.receiveBuffer,
+        gso: true,
+        failOpen: options.failOpen,
+        uidGid: false,
+        conntrack: false,
+        batch: 256,
+      },
+      marks: options.marks,
+      flowCapacity: options.flowCapacity,
+      counters: counters.values,
+      events,
+      recordAccepted: options.recordAccepted,
+    };
+    const thread = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
+    const member: Member = { queue, thread, counters, events: new RecordRing(events), ruleHits: new Float64Array(0) };
+    thread.on("message", (message: FromWorker) => {
+      if (message.type === "unknown-interface") options.onUnknownInterface(message.index);
+    });
+    await this.#reply(member, "bound", PUBLISH_TIMEOUT_MS);
+    this.#members.push(member);
+    thread.on("error", (error) => this.#fatal(queue, error));
+    thread.on("exit", (code) => this.#fatal(queue, new Error(`exit code ${code}`)));
+  }
+
+  #fatal(queue: number, cause: Error): void {
+    if (this.#closing) return;
+    this.#options.onFatal(
+      new RampartError("RAMPART_E_WORKER", `the reader of queue ${queue} ended: ${cause.message}`, { cause }),
+    );
+  }
+
+  /** The next message of the type from this worker. */
+  #reply(member: Member, type: FromWorker["type"], timeoutMs: number): Promise<FromWorker> {
+    return new Promise((resolve, reject) => {
+      const { thread } = member;
+      const finish = (act: () => void): void => {
+        clearTimeout(timer);
+        thread.off("message", onMessage);
+        thread.off("error", onError);
+        thread.off("exit", onExit);
+        act();
+      };
+      const onMessage = (message: FromWorker): void => {
+        if (message.type === type) finish(() => resolve(message));
+        else if (message.type === "failed") {
+          const options = message.hint === undefined ? {} : { hint: message.hint };
+          finish(() => reject(new RampartError(message.code as ErrorCode, message.message, options)));
+        }
+      };
+      const onError = (error: Error): void => finish(() => reject(error));
+      const onExit = (): void => finish(() => reject(new Error(`the reader of queue ${member.queue} ended`)));
+      const timer = setTimeout(
+        () => finish(() => reject(new Error(`the reader of queue ${member.queue} did not answer in ${timeoutMs} ms`))),
+        timeoutMs,
+      );
+      thread.on("message", onMessage);
+      thread.on("error", onError);
+      thread.on("exit", onExit);
+    });
+  }
+}
+
+function send(member: Member, message: ToWorker): void {
+  member.thread.postMessage(message);
+}

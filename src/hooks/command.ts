@@ -1,0 +1,57 @@
+/** Runs one program to its end: no shell, bounded time, everything it printed. */
+import { spawn } from "node:child_process";
+import { RampartError } from "../errors/rampart-error.ts";
+
+export interface CommandOptions {
+  /** Written to its standard input; empty by default. */
+  readonly input?: string;
+  readonly timeoutMilliseconds: number;
+  /** Search path; by default this process's, with the system directories that users' shells often lack. */
+  readonly path?: string;
+}
+
+export interface CommandResult {
+  /** Exit status; null when a signal ended it. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Undefined when there is no such program. */
+export type CommandRunner = (
+  file: string,
+  args: readonly string[],
+  options: CommandOptions,
+) => Promise<CommandResult | undefined>;
+
+/** Throws RAMPART_E_IPTABLES_FAILED when the time is over, after killing the program. */
+export const runCommand: CommandRunner = (file, args, options) =>
+  new Promise((resolve, reject) => {
+    const path = options.path ?? `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+    const child = spawn(file, [...args], { env: { ...process.env, PATH: path, LC_ALL: "C" } });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      const seconds = options.timeoutMilliseconds / 1000;
+      reject(
+        new RampartError("RAMPART_E_IPTABLES_FAILED", `${file} did not finish within ${seconds} s`, {
+          hint: "another program may hold the xtables lock; see which one with: fuser -v /run/xtables.lock",
+        }),
+      );
+    }, options.timeoutMilliseconds);
+    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      if (error.code === "ENOENT") resolve(undefined);
+      else reject(error);
+    });
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      resolve({ status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+    });
+    // A program that ends without reading its input is judged by its status.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+  });

@@ -1,0 +1,120 @@
+/**
+ * The save and restore programs of one iptables variant. Reads never change a
+ * table; a restore is one transaction that either holds as a whole or throws.
+ */
+import type { Family } from "../address/address.ts";
+import { RampartError } from "../errors/rampart-error.ts";
+import type { CommandResult, CommandRunner } from "./command.ts";
+
+export type Variant = "nft" | "legacy";
+
+/** The programs of one family. */
+export interface FamilyPrograms {
+  readonly save: string;
+  readonly restore: string;
+}
+
+export interface IptablesOptions {
+  readonly variant: Variant;
+  /** For example "1.8.9". */
+  readonly version: string;
+  readonly programs: Readonly<Partial<Record<Family, FamilyPrograms>>>;
+  /** How long iptables-legacy waits for the xtables lock; iptables-nft has none. */
+  readonly lockWaitSeconds: number;
+  readonly run: CommandRunner;
+}
+
+/** Time beyond the lock wait: a table with 100,000 rules of other programs is restored in a few seconds. */
+const WORK_MILLISECONDS = 30_000;
+
+export class Iptables {
+  readonly variant: Variant;
+  readonly version: string;
+  readonly #options: IptablesOptions;
+
+  constructor(options: IptablesOptions) {
+    this.variant = options.variant;
+    this.version = options.version;
+    this.#options = options;
+  }
+
+  /**
+   * iptables-save -c: the filter table, or "existing": every table there is.
+   * Asking iptables-legacy for the filter table by name makes the kernel set it
+   * up, which "existing" never does.
+   */
+  async save(family: Family, tables: "filter" | "existing"): Promise<string> {
+    const program = this.#programs(family).save;
+    const args = tables === "filter" ? ["-c", "-t", "filter"] : ["-c"];
+    const result = await this.#run(program, args, "");
+    if (result.status !== 0) throw failure(program, result, undefined);
+    if (/^# Table `filter' is incompatible/m.test(result.stdout)) {
+      throw new RampartError("RAMPART_E_IPTABLES_FAILED", `${program} cannot read the filter table`, {
+        hint: "another program put rules into it with nft that iptables does not understand; see: nft list ruleset",
+      });
+    }
+    return result.stdout;
+  }
+
+  /** One `--noflush` transaction; `text` as restoreText makes it. */
+  async restore(family: Family, text: string): Promise<void> {
+    const program = this.#programs(family).restore;
+    const wait = this.variant === "legacy" ? ["-w", String(this.#options.lockWaitSeconds)] : [];
+    const result = await this.#run(program, ["--noflush", ...wait], text);
+    if (result.status === 0) return;
+    if (/unable to initialize table/.test(result.stderr)) {
+      // iptables-legacy-restore does not say why: save does.
+      await this.save(family, "filter");
+    }
+    throw failure(program, result, text);
+  }
+
+  #programs(family: Family): FamilyPrograms {
+    const programs = this.#options.programs[family];
+    if (programs === undefined) throw new RangeError(`opened without IPv${family}`);
+    return programs;
+  }
+
+  async #run(program: string, args: readonly string[], input: string): Promise<CommandResult> {
+    const timeoutMilliseconds = this.#options.lockWaitSeconds * 1000 + WORK_MILLISECONDS;
+    const result = await this.#options.run(program, args, { input, timeoutMilliseconds });
+    if (result === undefined) throw missingIptables(`${program} is gone`);
+    return result;
+  }
+}
+
+export function missingIptables(what: string): RampartError {
+  return new RampartError("RAMPART_E_IPTABLES_MISSING", `iptables is not usable: ${what}`, {
+    hint: "install the package iptables, for example with: apt install iptables",
+  });
+}
+
+function failure(program: string, result: CommandResult, text: string | undefined): RampartError {
+  const said = result.stderr
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith("Try `"))
+    .join("; ");
+  if (/permission denied|operation not permitted|must be root/i.test(said)) {
+    return new RampartError("RAMPART_E_PRIVILEGE", `${program} may not read or change the firewall`, {
+      hint: "run rampart as root or with CAP_NET_ADMIN",
+      cause: said,
+    });
+  }
+  const number = text === undefined ? undefined : /\bline:? (\d+)/.exec(said)?.[1];
+  const line = number === undefined ? undefined : text?.split("\n")[Number(number) - 1];
+  const at = line === undefined ? "" : `, at line ${number}: ${line}`;
+  const ended = result.status === null ? "was killed" : `failed with status ${result.status}`;
+  return new RampartError("RAMPART_E_IPTABLES_FAILED", `${program} ${ended}: ${said}${at}`, {
+    hint: hintFor(said),
+  });
+}
+
+function hintFor(said: string): string {
+  if (/xtables lock/.test(said)) return "another program holds the xtables lock; see: fuser -v /run/xtables.lock";
+  if (/module|revision|No such file|RULE_(APPEND|INSERT) failed|Couldn't load/.test(said)) {
+    return "the kernel or iptables may lack a match or target: xt_NFQUEUE, xt_connmark, xt_conntrack, xt_mark, "
+      + "xt_CONNMARK, xt_multiport, xt_hl, xt_comment and REJECT are needed";
+  }
+  return "nothing was changed; the message is from iptables";
+}

@@ -1,0 +1,44 @@
+/**
+ * Carries one family's table from what it holds to a plan, although other
+ * programs change the table at the same time: when a restore fails and our
+ * part of the table is no longer what was read, it is read again and retried.
+ */
+import type { Family } from "../address/address.ts";
+import { RampartError } from "../errors/rampart-error.ts";
+import type { ChainPlan } from "./chain-plan.ts";
+import { planDifferences } from "./differences.ts";
+import { installedChains } from "./installed.ts";
+import type { Iptables } from "./iptables.ts";
+import { restoreText } from "./text.ts";
+
+const ATTEMPTS = 4;
+
+/**
+ * `saved` is iptables-save -c text just read. Returns the text that was in
+ * force right before the change, undefined when there was nothing to change.
+ */
+export async function carryOver(
+  iptables: Iptables,
+  family: Family,
+  plan: ChainPlan,
+  saved: string,
+): Promise<string | undefined> {
+  let before = saved;
+  for (let attempt = 1; ; attempt++) {
+    const installed = installedChains(before);
+    if (planDifferences(plan, installed).length === 0) return undefined;
+    try {
+      await iptables.restore(family, restoreText(plan, installed));
+      return before;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof RampartError) || error.code !== "RAMPART_E_IPTABLES_FAILED") {
+        throw error;
+      }
+      const now = await iptables.save(family, "filter");
+      const changed = JSON.stringify(installedChains(now)) !== JSON.stringify(installed);
+      // EAGAIN: another iptables-legacy replaced the table between our read and write.
+      if (!changed && !error.message.includes("Resource temporarily unavailable")) throw error;
+      before = now;
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The contract of the addon in `native/`. JavaScript validates, C assumes
+ * valid arguments. All integers are in host byte order unless said otherwise;
+ * packet bytes are as on the wire, starting at the IP header.
+ */
+
+/** Netfilter verdict codes (linux/netfilter.h) plus HOLD, which sends nothing yet. */
+export const Verdict = { DROP: 0, ACCEPT: 1, QUEUE: 3, REPEAT: 4, HOLD: 255 } as const;
+
+/** Netfilter hook numbers as a packet's metadata carries them. */
+export const Hook = { PREROUTING: 0, INPUT: 1, FORWARD: 2, OUTPUT: 3, POSTROUTING: 4 } as const;
+
+export interface NativeQueueOptions {
+  readonly queue: number;
+  /** Bytes of each packet copied to userspace, 64 to 65535. */
+  readonly copyRange: number;
+  /** Packets the kernel holds for us before it drops (or lets through, with failOpen). */
+  readonly maxLength: number;
+  /** Socket receive buffer in bytes; SO_RCVBUFFORCE, falling back to SO_RCVBUF. */
+  readonly receiveBuffer: number;
+  readonly gso: boolean;
+  readonly failOpen: boolean;
+  readonly uidGid: boolean;
+  /** Ask for NFQA_CT; `hasConntrack` tells whether this kernel gives it. */
+  readonly conntrack: boolean;
+  /** Packets a batch at most, 1 to 256. */
+  readonly batch: number;
+}
+
+/** Index i of every array describes packet i of the batch in hand. */
+export interface PacketBatch {
+  /** All packet bytes; packet i is slab[offset[i] .. offset[i] + length[i]). */
+  readonly slab: Uint8Array;
+  readonly id: Uint32Array;
+  readonly hook: Uint8Array;
+  readonly inInterface: Uint32Array;
+  readonly outInterface: Uint32Array;
+  readonly mark: Uint32Array;
+  /** EtherType: 0x0800 or 0x86dd. */
+  readonly hardwareProtocol: Uint16Array;
+  readonly offset: Uint32Array;
+  /** Bytes copied. */
+  readonly length: Uint32Array;
+  /** Bytes the packet has (NFQA_CAP_LEN), equal to length when nothing was cut. */
+  readonly originalLength: Uint32Array;
+  /** NFQA_SKB_INFO bits: 1 checksum not ready, 2 GSO, 4 checksum not verified. */
+  readonly skbInfo: Uint32Array;
+  /** 0xffffffff where unknown. */
+  readonly uid: Uint32Array;
+  /** Filled by the callback: a Verdict code and the packet mark to send with it. */
+  readonly verdict: Uint8Array;
+  readonly verdictMark: Uint32Array;
+}
+
+export interface NativeQueueStats {
+  /** Packets handed to JavaScript, wake-ups, and batches (one callback each). */
+  readonly packets: number;
+  readonly batches: number;
+  /**
+   * Packets the kernel dropped because the receive buffer was full: we were slow to read. Counted by the socket
+   * itself, so that NETLINK_NO_ENOBUFS (without it one overflow refuses everything until the buffer is empty) hides
+   * nothing.
+   */
+  readonly enobufs: number;
+  /** Netlink messages longer than their slot (MSG_TRUNC): no packet could be handed on. */
+  readonly truncated: number;
+  /** Netlink messages that were malformed or had no packet header. */
+  readonly malformed: number;
+  /** Verdicts the kernel refused, nearly always ENOENT: it had dropped the packet itself, which is harmless. */
+  readonly verdictErrors: number;
+  /** Callback threw or left a code that is no Verdict: packets dropped by the C side. */
+  readonly unanswered: number;
+  /** The receive buffer size the kernel granted, bytes. */
+  readonly receiveBuffer: number;
+}
+
+export interface NativeQueue {
+  readonly batch: PacketBatch;
+  readonly hasConntrack: boolean;
+  /**
+   * Begin delivering: `onBatch(count)` once a batch on this thread's event loop. Verdicts of the batch
+   * are preset to DROP with the packet's own mark and sent in one sendmsg when the callback returns, also
+   * when it throws (then everything is dropped and the exception goes to the process's handlers).
+   */
+  start(onBatch: (count: number) => void): void;
+  /** A late verdict, for a packet that was answered HOLD. */
+  send(id: number, verdict: number, mark: number): void;
+  stats(): NativeQueueStats;
+  /** Stop, unbind and free; packets still in the kernel queue are dropped by it. Idempotent. */
+  close(): void;
+}
+
+/** Conntrack entries of one dump step; index i is entry i. Addresses are 16 bytes, IPv4 in the first 4. */
+export interface ConntrackBatch {
+  readonly family: Uint8Array;
+  readonly protocol: Uint8Array;
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly sourcePort: Uint16Array;
+  readonly destinationPort: Uint16Array;
+  readonly icmpType: Uint8Array;
+  readonly icmpCode: Uint8Array;
+  readonly icmpId: Uint16Array;
+  readonly zone: Uint16Array;
+  readonly mark: Uint32Array;
+  readonly status: Uint32Array;
+  /** Conntrack id (CTA_ID). */
+  readonly id: Uint32Array;
+}
+
+export interface NativeConntrack {
+  readonly batch: ConntrackBatch;
+  /** Start a dump of entries with (mark & mask) === value, of family 4, 6 or 0 for both; one dump at a time. */
+  dumpStart(family: number, value: number, mask: number): void;
+  /** Next entries into `batch`; 0 at the end. Blocks for one recv only. */
+  dumpNext(): number;
+  /** Set (mark & ~mask) | (value & mask) on entry i of the batch in hand; false if it is gone. */
+  setMark(index: number, value: number, mask: number): boolean;
+  /** Delete entry i of the batch in hand; false if it is gone. */
+  delete(index: number): boolean;
+  close(): void;
+}
+
+export interface NativeInterface {
+  readonly index: number;
+  readonly name: string;
+  readonly up: boolean;
+  /** Textual addresses without prefix length. */
+  readonly addresses: readonly string[];
+}
+
+export interface NativeInterfaceWatch {
+  close(): void;
+}
+
+/** A compiled libpcap expression over raw IP packets (LINKTYPE_RAW). */
+export interface NativePacketFilter {
+  matches(bytes: Uint8Array, offset: number, length: number, originalLength: number): boolean;
+}
+
+/** Errors thrown by the addon carry `code` (errno name, e.g. "EPERM", "EBUSY") and `syscall`. */
+export interface NativeBinding {
+  openQueue(options: NativeQueueOptions): NativeQueue;
+  openConntrack(): NativeConntrack;
+  /** Links and addresses of this network namespace (rtnetlink dump). */
+  listInterfaces(): NativeInterface[];
+  /** Calls back, coalesced, after link or address changes. */
+  watchInterfaces(onChange: () => void): NativeInterfaceWatch;
+}

@@ -1,0 +1,60 @@
+/**
+ * Failsafe ports: what stays reachable on a HostEndpoint whatever the policies
+ * say (SEMANTICS 3.6), and the other Felix settings in force on this node. Not
+ * set means the defaults below; an empty list means none. The two never mix.
+ */
+import { cidrContains } from "../address/address.ts";
+import type { Direction, FailsafePort, FelixConfiguration, ResourceSet } from "../resources/types.ts";
+import type { PolicyPacket } from "./decision.ts";
+
+export interface EffectiveFelix {
+  readonly failsafeInbound: readonly FailsafePort[];
+  readonly failsafeOutbound: readonly FailsafePort[];
+  readonly denyAction: "Drop" | "Reject";
+}
+
+/** Calico's defaults; inbound has SSH and DHCP replies, outbound has DNS and DHCP requests. */
+export const DEFAULT_FAILSAFE_INBOUND: readonly FailsafePort[] = [
+  ...ports("tcp", 22),
+  ...ports("udp", 68),
+  ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
+];
+
+export const DEFAULT_FAILSAFE_OUTBOUND: readonly FailsafePort[] = [
+  ...ports("udp", 53, 67),
+  ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
+];
+
+/**
+ * The settings in force on `node`: FelixConfiguration `node.<node>` over
+ * `default` over the built-in values, field by field (SEMANTICS 1.13).
+ */
+export function effectiveFelix(set: ResourceSet, node: string): EffectiveFelix {
+  const named = (name: string): FelixConfiguration | undefined =>
+    set.felixConfigurations.find((configuration) => configuration.name === name);
+  const own = named(`node.${node}`);
+  const global = named("default");
+  return {
+    failsafeInbound: own?.failsafeInbound ?? global?.failsafeInbound ?? DEFAULT_FAILSAFE_INBOUND,
+    failsafeOutbound: own?.failsafeOutbound ?? global?.failsafeOutbound ?? DEFAULT_FAILSAFE_OUTBOUND,
+    denyAction: own?.denyAction ?? global?.denyAction ?? "Drop",
+  };
+}
+
+/** Is the packet covered by the failsafe list of its direction? The peer alone is compared with `net`. */
+export function isFailsafe(felix: EffectiveFelix, direction: Direction, packet: PolicyPacket): boolean {
+  const list = direction === "ingress" ? felix.failsafeInbound : felix.failsafeOutbound;
+  const peer = { family: packet.family, value: direction === "ingress" ? packet.source : packet.destination };
+  return list.some(
+    ({ protocol, port, net }) =>
+      PROTOCOL_NUMBER[protocol] === packet.protocol &&
+      port === packet.destinationPort &&
+      (net === undefined || cidrContains(net, peer)),
+  );
+}
+
+const PROTOCOL_NUMBER: Readonly<Record<FailsafePort["protocol"], number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+function ports(protocol: FailsafePort["protocol"], ...numbers: number[]): FailsafePort[] {
+  return numbers.map((port) => ({ protocol, port, net: undefined }));
+}

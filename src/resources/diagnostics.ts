@@ -1,0 +1,60 @@
+/**
+ * Where a load collects what it has to say. Errors forbid the load to be
+ * applied, warnings do not. Both lists are bounded: a broken file of a million
+ * lines must not become a million messages. `errorCount` counts on past the
+ * bound, so "did this document fail" stays answerable.
+ */
+import { RampartError } from "../errors/rampart-error.ts";
+import type { ErrorCode, SourceLocation } from "../errors/rampart-error.ts";
+
+export type WarningCode = `RAMPART_W_${string}`;
+
+/** Something that was accepted, but perhaps not as its author meant it. */
+export interface LoadWarning {
+  readonly code: WarningCode;
+  readonly message: string;
+  readonly location: SourceLocation;
+}
+
+export class Diagnostics {
+  readonly errors: RampartError[] = [];
+  readonly warnings: LoadWarning[] = [];
+  errorCount = 0;
+  private readonly maxErrors: number;
+  private readonly maxWarnings: number;
+  private warningCount = 0;
+
+  constructor(maxErrors: number, maxWarnings: number) {
+    this.maxErrors = maxErrors;
+    this.maxWarnings = maxWarnings;
+  }
+
+  /** True once errors are no longer reported; reading on would say nothing new. */
+  get full(): boolean {
+    return this.errorCount > this.maxErrors;
+  }
+
+  error(code: ErrorCode, message: string, location: SourceLocation, hint: string): void {
+    this.errorCount++;
+    if (this.errorCount <= this.maxErrors) {
+      this.errors.push(new RampartError(code, message, { location, hint }));
+    } else if (this.errorCount === this.maxErrors + 1) {
+      this.errors.push(
+        new RampartError("RAMPART_E_LIMIT", `more than ${this.maxErrors} errors; the rest is not reported`, {
+          location,
+          hint: "correct the errors above and check again",
+        }),
+      );
+    }
+  }
+
+  warn(code: WarningCode, message: string, location: SourceLocation): void {
+    this.warningCount++;
+    if (this.warningCount <= this.maxWarnings) {
+      this.warnings.push({ code, message, location });
+    } else if (this.warningCount === this.maxWarnings + 1) {
+      const text = `more than ${this.maxWarnings} warnings; the rest is not reported`;
+      this.warnings.push({ code: "RAMPART_W_LIMIT", message: text, location });
+    }
+  }
+}

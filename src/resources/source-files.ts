@@ -1,0 +1,116 @@
+/**
+ * Paths the user names, as the files to read: a file as it is, a directory as
+ * its *.yaml, *.yml and *.json files, recursively, sorted, hidden ones left
+ * out (editors and Kubernetes volumes keep their temporary files there). No
+ * file comes twice and no link loop is followed.
+ */
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Diagnostics } from "./diagnostics.ts";
+import type { LoadLimits } from "./load-limits.ts";
+
+const EXTENSION = /\.(yaml|yml|json)$/;
+
+/** Errors: RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ. */
+export function findFiles(paths: readonly string[], diagnostics: Diagnostics): string[] {
+  const search = new FileSearch(diagnostics);
+  for (const path of paths) search.addNamed(path);
+  return search.files;
+}
+
+class FileSearch {
+  readonly files: string[] = [];
+  private readonly seen = new Set<string>();
+  private readonly diagnostics: Diagnostics;
+
+  constructor(diagnostics: Diagnostics) {
+    this.diagnostics = diagnostics;
+  }
+
+  addNamed(path: string): void {
+    const before = this.files.length;
+    const isDirectory = this.add(path);
+    if (isDirectory && this.files.length === before) {
+      const message = `no *.yaml, *.yml or *.json file in ${path}`;
+      this.diagnostics.warn("RAMPART_W_NO_FILES", message, { file: path, line: 1, column: 1 });
+    }
+  }
+
+  /** True if `path` is a directory that is read for the first time. */
+  private add(path: string): boolean {
+    try {
+      const real = realpathSync(path);
+      if (this.seen.has(real)) return false;
+      this.seen.add(real);
+      if (!statSync(real).isDirectory()) {
+        this.files.push(path);
+        return false;
+      }
+      this.addDirectory(path);
+      return true;
+    } catch (cause) {
+      reportFileError(path, cause, this.diagnostics);
+      return false;
+    }
+  }
+
+  private addDirectory(directory: string): void {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      if (entry.name.startsWith(".")) continue;
+      const path = join(directory, entry.name);
+      if (EXTENSION.test(entry.name) || entry.isDirectory() || (entry.isSymbolicLink() && isDirectory(path))) {
+        this.add(path);
+      }
+    }
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** The file's text, or undefined with the error reported. */
+export function readSource(file: string, limits: LoadLimits, diagnostics: Diagnostics): string | undefined {
+  const location = { file, line: 1, column: 1 };
+  let bytes: Buffer | "too large";
+  try {
+    bytes = readBounded(file, limits.fileBytes);
+  } catch (cause) {
+    reportFileError(file, cause, diagnostics);
+    return undefined;
+  }
+  if (bytes === "too large") {
+    const message = `the file is larger than ${limits.fileBytes} bytes`;
+    diagnostics.error("RAMPART_E_YAML_LIMIT", message, location, "split it into several files");
+    return undefined;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    diagnostics.error("RAMPART_E_YAML_SYNTAX", "the file is not UTF-8 text", location, "save it as UTF-8");
+    return undefined;
+  }
+}
+
+function readBounded(file: string, limit: number): Buffer | "too large" {
+  // A FIFO would block the open until somebody writes.
+  const stat = statSync(file);
+  if (!stat.isFile()) throw new Error("not a regular file");
+  if (stat.size > limit) return "too large";
+  const bytes = readFileSync(file);
+  return bytes.length > limit ? "too large" : bytes;
+}
+
+function reportFileError(path: string, cause: unknown, diagnostics: Diagnostics): void {
+  const location = { file: path, line: 1, column: 1 };
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    const hint = "name an existing file or directory, or repair the link";
+    diagnostics.error("RAMPART_E_FILE_MISSING", `there is no file or directory ${path}`, location, hint);
+    return;
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  diagnostics.error("RAMPART_E_FILE_READ", `cannot read ${path}: ${reason}`, location, "check its type and permissions");
+}

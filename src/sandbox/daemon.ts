@@ -1,0 +1,278 @@
+/**
+ * The real daemon on a sandbox host, with a policy directory and settings of
+ * its own in a temporary directory. Files are the user's way in and out:
+ * policies change by changing files, and state is read through the daemon's
+ * own command line, metrics and log.
+ */
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { RampartError } from "../errors/rampart-error.ts";
+import type { Host, RunResult } from "./host.ts";
+import { httpGet } from "./probe.ts";
+import type { HttpAnswer } from "./probe.ts";
+import type { ProcessExit, SandboxProcess } from "./process.ts";
+
+const CLI_FILE = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../../dist/cli/main.js" : "../cli/main.js", import.meta.url),
+);
+const METRICS_PORT = 9095;
+const START_TIMEOUT_MS = 15_000;
+
+export type SettingsOverlay = Readonly<Record<string, unknown>>;
+
+export interface RampartOptions {
+  /** File name to YAML text. */
+  readonly policies: Readonly<Record<string, string>>;
+  /** Laid over the sandbox's settings, section by section. `node` is the host's name unless told. */
+  readonly settings?: SettingsOverlay;
+  /** More arguments for `rampart run`. */
+  readonly args?: readonly string[];
+  /** Put before the command line, such as setpriv and its arguments. */
+  readonly wrapper?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The daemon ended instead of becoming ready. */
+export class RampartStartError extends RampartError {
+  readonly exit: ProcessExit;
+  readonly stdout: string;
+  readonly stderr: string;
+
+  constructor(daemon: SandboxProcess, exit: ProcessExit) {
+    super("RAMPART_E_SANDBOX_DAEMON", `the daemon ended with ${exit.code ?? exit.signal} instead of enforcing`, {
+      hint: (daemon.stderr + daemon.stdout).trim() || "it printed nothing",
+    });
+    this.exit = exit;
+    this.stdout = daemon.stdout;
+    this.stderr = daemon.stderr;
+  }
+}
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
+
+/** Write the files, start the daemon, come back when it enforces. Throws RampartStartError when it ends instead. */
+export async function startRampart(host: Host, options: RampartOptions): Promise<RampartProcess> {
+  const rampart = new RampartProcess(host, options);
+  try {
+    await rampart.start();
+  } catch (error) {
+    await rampart.stop();
+    throw error;
+  }
+  return rampart;
+}
+
+export class RampartProcess {
+  readonly host: Host;
+  /** The policy directory; it holds what `policies` and `writePolicy` put there. */
+  readonly policyDirectory: string;
+  readonly configFile: string;
+  readonly #directory: string;
+  readonly #options: RampartOptions;
+  #process: SandboxProcess | undefined;
+
+  /** Made by `startRampart`; a daemon made by hand has its files but does not run before `start`. */
+  constructor(host: Host, options: RampartOptions) {
+    this.host = host;
+    this.#options = options;
+    this.#directory = mkdtempSync(join(tmpdir(), "rampart-"));
+    this.policyDirectory = join(this.#directory, "policy.d");
+    this.configFile = join(this.#directory, "rampart.yaml");
+    mkdirSync(this.policyDirectory);
+    for (const [name, text] of Object.entries(options.policies)) this.writePolicy(name, text);
+    // JSON is YAML, so the file needs no writer of its own.
+    writeFileSync(this.configFile, JSON.stringify(this.#settings(), null, 2));
+  }
+
+  /** Start, or start again after the daemon ended; resolves when it enforces. */
+  async start(): Promise<void> {
+    const daemon = this.launch();
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      if (!daemon.running) throw new RampartStartError(daemon, await daemon.exited);
+      if (await this.#isReady()) return;
+      if (Date.now() > deadline) {
+        throw new RampartError("RAMPART_E_SANDBOX_DAEMON", `the daemon was not ready in ${START_TIMEOUT_MS} ms`, {
+          hint: (daemon.stderr + daemon.stdout).trim() || "it printed nothing",
+        });
+      }
+      await pause(20);
+    }
+  }
+
+  /** Start without waiting. */
+  launch(): SandboxProcess {
+    const { wrapper = [], args = [], env = {} } = this.#options;
+    const argv = [...wrapper, process.execPath, CLI_FILE, "run", "--config", this.configFile, ...args];
+    this.#process = this.host.spawn(argv, { env });
+    return this.#process;
+  }
+
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
+  /** Replaced whole, as an editor or a deployment tool would. */
+  writePolicy(name: string, text: string): void {
+    const path = join(this.policyDirectory, name);
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  }
+
+  removePolicy(name: string): void {
+    rmSync(join(this.policyDirectory, name));
+  }
+
+  /** The generation in force, as the metrics tell it. */
+  async generation(): Promise<number> {
+    const match = (await this.metrics()).match(/^rampart_generation(?:\{[^}]*\})? (\d+)/m);
+    if (match === null) throw new RampartError("RAMPART_E_SANDBOX_DAEMON", "the metrics have no rampart_generation");
+    return Number(match[1]);
+  }
+
+  /** Wait until a generation other than `previous` is in force; resolves to it. */
+  async generationAfter(previous: number, timeoutMs = 5000): Promise<number> {
+    return this.#until("a new generation", timeoutMs, async () => {
+      const generation = await this.generation();
+      return generation === previous ? undefined : generation;
+    });
+  }
+
+  /** Do something that changes the policy and wait until the change is in force; resolves to the generation. */
+  async changePolicy(change: () => void | Promise<void>): Promise<number> {
+    const before = await this.generation();
+    await change();
+    return this.generationAfter(before);
+  }
+
+  /** Wait until generation `generation` (or, after a wrap, exactly it) is in force. */
+  async waitForGeneration(generation: number, timeoutMs = 5000): Promise<void> {
+    await this.#until(`generation ${generation}`, timeoutMs, async () => {
+      return (await this.generation()) >= generation ? true : undefined;
+    });
+  }
+
+  /** What `rampart status --json` prints. */
+  async status(): Promise<Record<string, unknown>> {
+    const result = await this.command(["status", "--json"], { check: true });
+    return JSON.parse(result.stdout) as Record<string, unknown>;
+  }
+
+  /** Run another command of Rampart with this daemon's settings. */
+  command(args: readonly string[], options: { readonly check?: boolean } = {}): Promise<RunResult> {
+    return this.host.run([process.execPath, CLI_FILE, ...args, "--config", this.configFile], options);
+  }
+
+  /** The text of /metrics. */
+  async metrics(): Promise<string> {
+    return (await this.get("/metrics")).body;
+  }
+
+  /** The sum of a metric over every series whose labels include `labels`; 0 when there is none. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    return sumOfSeries(await this.metrics(), name, labels);
+  }
+
+  get(path: string): Promise<HttpAnswer> {
+    return httpGet(this.host, "127.0.0.1", METRICS_PORT, path);
+  }
+
+  /** The log of the current run: every line of output that is a JSON object. */
+  logs(): LogLine[] {
+    const output = `${this.#process?.stdout ?? ""}\n${this.#process?.stderr ?? ""}`;
+    return output.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => {
+      return JSON.parse(line) as LogLine;
+    });
+  }
+
+  /** First line of the current run's log that `accepts` takes, also one that is there already. */
+  async waitForLog(what: string, accepts: (line: LogLine) => boolean, timeoutMs = 3000): Promise<LogLine> {
+    return this.#until(`a log line with ${what}`, timeoutMs, async () => this.logs().find(accepts));
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    await this.#process?.signal(signal);
+  }
+
+  /** SIGKILL, and wait until the process is gone. */
+  async kill(): Promise<void> {
+    await this.signal("SIGKILL");
+    await this.#process?.exited;
+  }
+
+  /** Wait for the end of the current run. */
+  async exited(): Promise<ProcessExit> {
+    return (await this.#process?.exited) ?? { code: null, signal: null };
+  }
+
+  /** SIGTERM, wait for the end, and remove the files. */
+  async stop(): Promise<ProcessExit> {
+    const exit = (await this.#process?.stop()) ?? { code: null, signal: null };
+    rmSync(this.#directory, { recursive: true, force: true });
+    return exit;
+  }
+
+  async #isReady(): Promise<boolean> {
+    // With metrics switched off, the log is what tells.
+    if (this.logs().some((line) => line.msg === "enforcing")) return true;
+    try {
+      return (await this.get("/readyz")).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  async #until<T>(what: string, timeoutMs: number, look: () => Promise<T | undefined>): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > deadline || !this.running) {
+        const why = this.running ? `did not show within ${timeoutMs} ms` : "cannot show, the daemon ended";
+        throw new RampartError("RAMPART_E_SANDBOX_DAEMON", `${what} ${why}`, {
+          hint: `its output ends: ${((this.#process?.stdout ?? "") + (this.#process?.stderr ?? "")).slice(-3000)}`,
+        });
+      }
+      await pause(20);
+    }
+  }
+
+  #settings(): SettingsOverlay {
+    const base: Record<string, unknown> = {
+      node: this.host.name,
+      policy: { paths: [this.policyDirectory], watch: true, debounceMs: 50 },
+      log: { level: "info", format: "json" },
+      metrics: { listen: `127.0.0.1:${METRICS_PORT}` },
+      control: { socket: join(this.#directory, "control.sock") },
+    };
+    for (const [key, value] of Object.entries(this.#options.settings ?? {})) {
+      const section = base[key];
+      base[key] = isSection(section) && isSection(value) ? { ...section, ...value } : value;
+    }
+    return base;
+  }
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Adds up the samples of one metric in the Prometheus text format. */
+function sumOfSeries(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  let sum = 0;
+  for (const line of text.split("\n")) {
+    const match = line.match(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/);
+    if (match === null || match[1] !== name) continue;
+    const series = match[2] ?? "";
+    if (Object.entries(labels).every(([label, value]) => series.includes(`${label}="${value}"`))) {
+      sum += Number(match[3]);
+    }
+  }
+  return sum;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,87 @@
+/**
+ * The published form of a policy set: immutable, in shared memory, with a
+ * generation. Workers read nothing else.
+ *
+ *   rule      what one policy rule (or one implied rule: failsafe, end of
+ *             tier, ...) asks of a packet, and its action
+ *   program   the rules of one endpoint, class and direction in order; the
+ *             last one always matches
+ *   item      a rule at its place in a program; items of all programs are
+ *             numbered through, ascending within a program
+ *
+ * A program is searched through an index on (source predicate, destination
+ * predicate, destination port predicate), so a packet that matches nothing
+ * early costs probes by the number of distinct predicates its classes
+ * satisfy, not by the number of rules.
+ */
+import type { PolicyVerdict, Reason, RuleReference } from "../policy/decision.ts";
+import type { AddressClasses } from "./address-classes.ts";
+import type { KeyTable } from "./key-table.ts";
+import type { PackedLists } from "./shared-arrays.ts";
+import type { ValueClasses } from "./value-classes.ts";
+
+export const RuleAction = { ALLOW: 1, DENY: 2, CONTINUE: 3, PASS: 4, LOG: 5 } as const;
+export const ANY_PROTOCOL = -1;
+
+export interface RuleTable {
+  readonly action: Uint8Array;
+  /** Bit 0: IPv4, bit 1: IPv6. */
+  readonly families: Uint8Array;
+  /** ANY_PROTOCOL or a protocol number. */
+  readonly protocol: Int16Array;
+  /** ANY_PROTOCOL or the protocol that must not be. */
+  readonly notProtocol: Int16Array;
+  readonly sourcePort: Uint32Array;
+  readonly icmp: Uint32Array;
+}
+
+export interface ProgramTable {
+  /** Program to its first item; entry [programs] closes the last one. */
+  readonly itemStart: Uint32Array;
+  readonly itemRule: Uint32Array;
+  /** Where evaluation goes on after a Pass (start of the next tier) or a Log (the next item). */
+  readonly itemNext: Uint32Array;
+  /** (program * 3 + side, predicate, 0) to the first item with it; sides: 0 source, 1 destination, 2 destination port. */
+  readonly firstItem: KeyTable;
+  /** List program * 3 + side: the distinct predicates of that side, in order of first item. */
+  readonly sidePredicates: PackedLists;
+  /** (program, source predicate, destination predicate) to a pair. */
+  readonly pairs: KeyTable;
+  /** Pair to its first item. */
+  readonly pairFirst: Uint32Array;
+  /** (pair, destination port predicate, 0) to a bucket. */
+  readonly buckets: KeyTable;
+  /** Bucket to its items, ascending. */
+  readonly bucketItems: PackedLists;
+}
+
+export interface CompiledTables {
+  readonly generation: number;
+  readonly addresses: AddressClasses;
+  readonly sourcePorts: ValueClasses;
+  readonly destinationPorts: ValueClasses;
+  /** Over type * 256 + code. */
+  readonly icmp: ValueClasses;
+  readonly rules: RuleTable;
+  readonly programs: ProgramTable;
+  /** Endpoint * 4 + ProgramKind to program. */
+  readonly endpointPrograms: Uint32Array;
+  readonly rejectDenied: boolean;
+}
+
+export const ProgramKind = { NORMAL_INGRESS: 0, NORMAL_EGRESS: 1, FORWARD_INGRESS: 2, FORWARD_EGRESS: 3 } as const;
+
+/** What a rule id means to a person; stays on the main thread. */
+export interface RuleInfo {
+  readonly verdict: PolicyVerdict | "pass" | "log";
+  readonly reason: Reason;
+  readonly tier: string | undefined;
+  readonly rule: RuleReference | undefined;
+}
+
+export interface Compilation {
+  readonly tables: CompiledTables;
+  readonly rules: readonly RuleInfo[];
+  /** Endpoint index to HostEndpoint name. */
+  readonly endpoints: readonly string[];
+}

@@ -1,0 +1,43 @@
+/** Typed arrays over shared memory: the main thread fills them once, workers read them without a copy. */
+
+export function sharedUint32(source: number | ArrayLike<number>): Uint32Array {
+  const length = typeof source === "number" ? source : source.length;
+  const array = new Uint32Array(new SharedArrayBuffer(length * 4));
+  if (typeof source !== "number") array.set(source);
+  return array;
+}
+
+export function sharedUint16(length: number): Uint16Array {
+  return new Uint16Array(new SharedArrayBuffer(length * 2));
+}
+
+export function sharedUint8(source: ArrayLike<number>): Uint8Array {
+  const array = new Uint8Array(new SharedArrayBuffer(source.length));
+  array.set(source);
+  return array;
+}
+
+export function sharedInt16(source: ArrayLike<number>): Int16Array {
+  const array = new Int16Array(new SharedArrayBuffer(source.length * 2));
+  array.set(source);
+  return array;
+}
+
+/** Lists back to back: list i is values[start[i] .. start[i + 1]). */
+export interface PackedLists {
+  readonly start: Uint32Array;
+  readonly values: Uint32Array;
+}
+
+export function packLists(lists: readonly (readonly number[])[]): PackedLists {
+  const start = sharedUint32(lists.length + 1);
+  let total = 0;
+  for (let i = 0; i < lists.length; i++) {
+    start[i] = total;
+    total += lists[i].length;
+  }
+  start[lists.length] = total;
+  const values = sharedUint32(total);
+  for (let i = 0; i < lists.length; i++) values.set(lists[i], start[i]);
+  return { start, values };
+}

@@ -1,0 +1,169 @@
+/** The settings file: defaults, limits, and errors that point at the place. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { LoadedSettings } from "../../src/config/settings.ts";
+import { loadSettings } from "../../src/config/settings.ts";
+import { RampartError } from "../../src/errors/rampart-error.ts";
+
+let directory = "";
+let file = "";
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "rampart-config-"));
+  file = join(directory, "rampart.yaml");
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function load(yaml: string): LoadedSettings {
+  writeFileSync(file, yaml);
+  return loadSettings(file);
+}
+
+function failure(yaml: string): RampartError {
+  try {
+    load(yaml);
+  } catch (error) {
+    if (error instanceof RampartError) return error;
+    throw error;
+  }
+  throw new Error("the settings were accepted");
+}
+
+describe("defaults", () => {
+  it("fills in everything for an empty file", () => {
+    expect(load("")).toEqual({
+      settings: {
+        node: hostname(),
+        policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 100 },
+        queue: {
+          number: 100,
+          workers: 1,
+          maxLength: 8192,
+          copyRange: 256,
+          receiveBuffer: 33_554_432,
+          failOpen: false,
+        },
+        iptables: { variant: "auto", lockWaitSeconds: 10 },
+        marks: { packet: 0xff00, connection: 0xff000000 },
+        exemptLoopback: true,
+        flows: { capacity: 65_536 },
+        log: { level: "info", format: "json", deniedPerSecond: 50 },
+        metrics: { host: "127.0.0.1", port: 9095 },
+        control: { socket: "/run/rampart/control.sock" },
+      },
+      file,
+      warnings: [],
+    });
+  });
+
+  it("takes a section whose keys are all commented out as defaults", () => {
+    expect(load("queue:\n  # number: 7\nnode:\n").settings.queue.number).toBe(100);
+  });
+
+  it("keeps zero and false where they are written", () => {
+    const { settings } = load("queue: {number: 0}\nlog: {deniedPerSecond: 0}\nexemptLoopback: false\n");
+    expect([settings.queue.number, settings.log.deniedPerSecond, settings.exemptLoopback]).toEqual([0, 0, false]);
+  });
+
+  it("sizes the receive buffer for a longer queue", () => {
+    const { settings, warnings } = load("queue: {maxLength: 100000}\n");
+    expect(settings.queue.receiveBuffer).toBeGreaterThanOrEqual(100_000 * (256 + 1024));
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe("policy paths", () => {
+  it("count from the settings file's directory, absolute ones stay", () => {
+    const { settings } = load("policy: {paths: [policies, ../shared.yaml, /etc/x]}\n");
+    expect(settings.policy.paths).toEqual([join(directory, "policies"), join(directory, "../shared.yaml"), "/etc/x"]);
+  });
+});
+
+describe("metrics.listen", () => {
+  it.each([
+    ["127.0.0.1:9100", { host: "127.0.0.1", port: 9100 }],
+    ['"[::1]:9100"', { host: "::1", port: 9100 }],
+    ["localhost:1", { host: "localhost", port: 1 }],
+    ["off", undefined],
+  ])("accepts %s", (written, expected) => {
+    const { settings, warnings } = load(`metrics: {listen: ${written}}\n`);
+    expect(settings.metrics).toEqual(expected);
+    expect(warnings).toEqual([]);
+  });
+
+  it("warns, with the place, about an address other hosts reach", () => {
+    const { settings, warnings } = load('metrics:\n  listen: "0.0.0.0:9095"\n');
+    expect(settings.metrics).toEqual({ host: "0.0.0.0", port: 9095 });
+    expect(warnings).toMatchObject([{ code: "RAMPART_W_METRICS_EXPOSED", location: { file, line: 2, column: 11 } }]);
+  });
+});
+
+describe("warnings", () => {
+  it("names a receive buffer that cannot hold a full queue", () => {
+    const { warnings } = load("queue: {receiveBuffer: 1048576}\n");
+    expect(warnings).toMatchObject([{ code: "RAMPART_W_RECEIVE_BUFFER" }]);
+  });
+});
+
+describe("errors", () => {
+  it.each([
+    ["a number too large", "queue:\n  number: 70000\n", 2, 11, "queue.number: must be a whole number from 0 to 65535"],
+    ["a wrong type", "queue: {workers: many}\n", 1, 18, "queue.workers: must be a whole number from 1 to 64"],
+    ["a fraction", "queue: {workers: 1.5}\n", 1, 18, "queue.workers: must be a whole number from 1 to 64"],
+    ["yes for a boolean", "queue: {failOpen: yes}\n", 1, 19, "queue.failOpen: must be true or false"],
+    ["a variant", "iptables: {variant: nftables}\n", 1, 21, "iptables.variant: must be one of auto, nft, legacy"],
+    ["a list for a section", "queue: [1]\n", 1, 8, "queue: must be a mapping of settings"],
+    ["a scalar file", "hello\n", 1, 1, "settings: must be a mapping of settings"],
+    ["no policy paths", "policy: {paths: []}\n", 1, 17, "policy.paths: must name at least one file or directory"],
+    ["an empty path", 'policy:\n  paths:\n    - ""\n', 3, 7, "policy.paths.0: must be a file or directory"],
+    ["a broken mask", "marks: {packet: 0xff0f}\n", 1, 17, "marks.packet: must be one run of bits, such as 0xff00"],
+    ["a small mask", "marks: {connection: 0x7}\n", 1, 21, "marks.connection: must have at least 4 bits"],
+    ["metrics port 0", 'metrics: {listen: "127.0.0.1:0"}\n', 1, 19, "metrics.listen: must be"],
+    ["metrics without port", "metrics: {listen: localhost}\n", 1, 19, "metrics.listen: must be"],
+    ["a relative socket", "control: {socket: run/x.sock}\n", 1, 19, "control.socket: must be an absolute path"],
+    ["a long socket", `control: {socket: /${"x".repeat(107)}}\n`, 1, 19, "control.socket: must be at most 107 bytes"],
+    ["a log level", "log: {level: loud}\n", 1, 14, "log.level: must be one of trace, debug"],
+    ["queues beyond 65535", "queue:\n  number: 65535\n  workers: 2\n", 3, 12, "the last queue would be 65536"],
+    ["tabs as indentation", "queue:\n\tnumber: 1\n", 2, 1, "not valid YAML"],
+    ["a key twice", "node: a\nnode: b\n", 2, 1, "not valid YAML"],
+    ["two documents", "node: a\n---\nnode: b\n", 2, 1, "not valid YAML"],
+    ["an alias", "node: &n a\nlog: {level: *n}\n", 1, 1, "aliases"],
+  ])("%s", (_name, yaml, line, column, message) => {
+    const error = failure(yaml);
+    expect(error.code).toBe("RAMPART_E_CONFIG");
+    expect(error.message).toContain(message);
+    expect(error.location).toEqual({ file, line, column });
+  });
+
+  it("refuses marks that share bits", () => {
+    const error = failure("marks:\n  packet: 0xff00\n  connection: 0xf000\n");
+    expect(error.message).toBe("marks.packet and marks.connection share the bits 0xf000");
+    expect(error.location).toEqual({ file, line: 3, column: 15 });
+  });
+
+  it("names the nearest known key for a mistyped one", () => {
+    const error = failure("queue:\n  failopen: true\n");
+    expect(error).toMatchObject({ message: "unknown setting queue.failopen", hint: "did you mean failOpen?" });
+    expect(error.location).toEqual({ file, line: 2, column: 3 });
+    expect(failure("metric: {}\n").hint).toBe("did you mean metrics?");
+  });
+
+  it("lists the known keys when none is near", () => {
+    expect(failure("log: {colour: true}\n").hint).toBe("known here: level, format, deniedPerSecond");
+  });
+
+  it("reports everything that is wrong at once, each with its place", () => {
+    const error = failure("quue: {}\nlog:\n  level: loud\n  format: xml\n");
+    expect(error.message.split("\n")).toHaveLength(4);
+    for (const place of ["1:1", "3:10", "4:11"]) expect(error.message).toContain(`${file}:${place}: RAMPART_E_CONFIG`);
+  });
+
+  it("says that a named file is not there", () => {
+    expect(() => loadSettings(join(directory, "absent.yaml"))).toThrow(/absent\.yaml: it does not exist/);
+  });
+});

@@ -1,0 +1,306 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CHAIN_PREFIX } from "../../src/hooks/chain-plan.ts";
+import type { HookConfig, Scope } from "../../src/hooks/hook-config.ts";
+import { MarkLayout } from "../../src/hooks/marks.ts";
+import { planHooks } from "../../src/hooks/plan.ts";
+import { canonicalRule, ruleName } from "../../src/hooks/rule.ts";
+import { restoreText } from "../../src/hooks/text.ts";
+import { EVERYWHERE, failsafe, hookConfig, NOWHERE, on } from "./configs.ts";
+
+/** A rule without the comment every rule has. */
+function bare(rule: string): string {
+  return rule.replace(/-m comment --comment "rampart:[a-z0-9-]+" /, "");
+}
+
+function chain(config: HookConfig, family: 4 | 6, name: string): string[] {
+  const found = planHooks(config, family).chains.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no chain ${name}`);
+  return found.rules.map(bare);
+}
+
+describe("the text for one governed interface", () => {
+  test("IPv4, word for word", () => {
+    expect(restoreText(planHooks(hookConfig({ output: NOWHERE }), 4))).toBe(
+      `*filter
+:RAMPART-INPUT - [0:0]
+:RAMPART-INPUT-DECIDE - [0:0]
+:RAMPART-ALLOW - [0:0]
+:RAMPART-ALLOW-NEXT - [0:0]
+:RAMPART-REJECT - [0:0]
+-A RAMPART-INPUT -i eth0 -m comment --comment "rampart:governed" -j RAMPART-INPUT-DECIDE
+-A RAMPART-INPUT-DECIDE -m connmark --mark 0x1000000/0xff000000 -m mark --mark 0x0/0x300 -m comment --comment "rampart:fast-path" -j ACCEPT
+-A RAMPART-INPUT-DECIDE -p tcp -m tcp --dport 22 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
+-A RAMPART-INPUT-DECIDE -p udp -m udp --dport 68 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
+-A RAMPART-INPUT-DECIDE -p udp -m udp --sport 53 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
+-A RAMPART-INPUT-DECIDE -p tcp -m tcp --sport 179 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
+-A RAMPART-INPUT-DECIDE -m conntrack --ctstate INVALID -m comment --comment "rampart:invalid" -j DROP
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x1100/0xf300 -m comment --comment "rampart:allowed" -j RAMPART-ALLOW
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x2100/0xf300 -m comment --comment "rampart:allowed-next" -j RAMPART-ALLOW-NEXT
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x1200/0xf300 -m comment --comment "rampart:rejected" -j RAMPART-REJECT
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x2200/0xf300 -m comment --comment "rampart:rejected-next" -j RAMPART-REJECT
+-A RAMPART-INPUT-DECIDE -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x400
+-A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x400/0x400
+-A RAMPART-INPUT-DECIDE -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
+-A RAMPART-ALLOW -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x1000000/0xff000000
+-A RAMPART-ALLOW -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-ALLOW -m comment --comment "rampart:accept" -j ACCEPT
+-A RAMPART-ALLOW-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x2000000/0xff000000
+-A RAMPART-ALLOW-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-ALLOW-NEXT -m comment --comment "rampart:accept" -j ACCEPT
+-A RAMPART-REJECT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0xff000000/0xff000000
+-A RAMPART-REJECT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-REJECT -p tcp -m comment --comment "rampart:reset" -j REJECT --reject-with tcp-reset
+-A RAMPART-REJECT -m comment --comment "rampart:unreachable" -j REJECT --reject-with icmp-port-unreachable
+-I INPUT 1 -m comment --comment "rampart:jump" -j RAMPART-INPUT
+COMMIT
+`,
+    );
+  });
+
+  test("IPv6 OUTPUT: neighbour discovery first, refusals may leave", () => {
+    const config = hookConfig({ input: NOWHERE });
+    expect(chain(config, 6, "RAMPART-OUTPUT")).toEqual(["-o eth0 -j RAMPART-OUTPUT-DECIDE"]);
+    expect(chain(config, 6, "RAMPART-OUTPUT-DECIDE")).toEqual([
+      "-p ipv6-icmp -j RAMPART-ND",
+      "-m connmark --mark 0x1000000/0xff000000 -m mark --mark 0x0/0x300 -j ACCEPT",
+      "-p udp -m udp --dport 53 -j RAMPART-ALLOW",
+      "-p tcp -m tcp --dport 179 -j RAMPART-ALLOW",
+      "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m tcp --sport 22 -j ACCEPT",
+      "-p udp -m udp --sport 68 -m conntrack --ctdir REPLY -j ACCEPT",
+      "-p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
+      "-p ipv6-icmp -m icmp6 --icmpv6-type 1/4 -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
+      "-m conntrack --ctstate INVALID -j DROP",
+      "-m mark --mark 0x1100/0xf300 -j RAMPART-ALLOW",
+      "-m mark --mark 0x2100/0xf300 -j RAMPART-ALLOW-NEXT",
+      "-m mark --mark 0x1200/0xf300 -j RAMPART-REJECT",
+      "-m mark --mark 0x2200/0xf300 -j RAMPART-REJECT",
+      "-j MARK --set-xmark 0x0/0x400",
+      "-m conntrack --ctdir REPLY -j MARK --set-xmark 0x400/0x400",
+      "-j NFQUEUE --queue-num 100",
+    ]);
+    expect(chain(config, 6, "RAMPART-ND")).toEqual([
+      ...[133, 134, 135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j ACCEPT`),
+      ...[130, 131, 132, 143].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`),
+    ]);
+  });
+});
+
+describe("scopes", () => {
+  test("a wildcard governs everything, loopback returns first", () => {
+    const config = hookConfig({ input: EVERYWHERE, output: EVERYWHERE, forward: EVERYWHERE });
+    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-i lo -j RETURN", "-j RAMPART-INPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-OUTPUT")).toEqual(["-o lo -j RETURN", "-j RAMPART-OUTPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-FORWARD")).toEqual(["-j RAMPART-FORWARD-DECIDE"]);
+  });
+
+  test("a forwarded packet is governed by either interface; failsafe ports do not apply to it", () => {
+    const config = hookConfig({ forward: on("eth1", "eth0", "eth1") });
+    expect(chain(config, 4, "RAMPART-FORWARD")).toEqual(
+      ["-i eth0", "-o eth0", "-i eth1", "-o eth1"].map((side) => `${side} -j RAMPART-FORWARD-DECIDE`),
+    );
+    expect(chain(config, 4, "RAMPART-FORWARD-DECIDE").join("\n")).not.toMatch(/port/);
+  });
+
+  test("a hook that governs nothing has neither chain nor jump", () => {
+    const plan = planHooks(hookConfig({ output: on("lo") }), 4);
+    expect(plan.jumps.map((jump) => jump.from)).toEqual(["INPUT"]);
+    expect(plan.chains.map((each) => each.name).join(" ")).not.toMatch(/OUTPUT|FORWARD/);
+    expect(planHooks(hookConfig({ input: NOWHERE, output: NOWHERE, forward: NOWHERE }), 6)).toEqual({
+      chains: [],
+      jumps: [],
+    });
+  });
+
+  test("policed loopback: INPUT alone declares a connection allowed, and a refusal may come in", () => {
+    const config = hookConfig({ input: EVERYWHERE, output: EVERYWHERE, exemptLoopback: false });
+    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-j RAMPART-INPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-ALLOW")[0]).toBe("! -o lo -j CONNMARK --set-xmark 0x1000000/0xff000000");
+    expect(chain(config, 4, "RAMPART-INPUT-DECIDE")).toContain(
+      "-i lo -p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
+    );
+  });
+
+  test.each(["eth+", "a b", "-i", "!x", 'e"h', "", "sixteen-bytes-xx", "a/b", "x\nCOMMIT"])(
+    "interface name %j is refused",
+    (name) => {
+      expect(() => planHooks(hookConfig({ input: on(name) }), 4)).toThrow(
+        expect.objectContaining({ code: "RAMPART_E_INTERFACE_NAME" }),
+      );
+    },
+  );
+
+  test.each(["eth0.100", "br-1234", "wg0", "veth@x", "a_b", "eno1np0:1"])("interface name %j is taken as it is", (name) => {
+    expect(chain(hookConfig({ input: on(name) }), 4, "RAMPART-INPUT")).toEqual([`-i ${name} -j RAMPART-INPUT-DECIDE`]);
+  });
+});
+
+describe("failsafe ports", () => {
+  test("ports of one protocol and net share a rule, fifteen at most; order and repetition do not matter", () => {
+    const ports = [...Array(17).keys()].map((i) => failsafe("tcp", 6017 - i));
+    const config = hookConfig({ failsafeInbound: [...ports, ...ports], failsafeOutbound: [] });
+    const opening = chain(config, 4, "RAMPART-INPUT-DECIDE").filter((rule) => rule.includes("dport"));
+    const listed = [...Array(15).keys()].map((i) => 6001 + i).join(",");
+    expect(opening).toEqual([
+      `-p tcp -m multiport --dports ${listed} -j RAMPART-ALLOW`,
+      "-p tcp -m multiport --dports 6016,6017 -j RAMPART-ALLOW",
+    ]);
+  });
+
+  test("a net limits the far side, in its own family only; /0 of a family is no limit", () => {
+    const config = hookConfig({
+      failsafeInbound: [failsafe("tcp", 22, "10.0.0.0/8"), failsafe("sctp", 7, "::/0")],
+      failsafeOutbound: [failsafe("udp", 53, "2001:db8::/32")],
+    });
+    const rules = (family: 4 | 6, hook: string): string[] =>
+      chain(config, family, `RAMPART-${hook}-DECIDE`).filter((rule) => /port \d/.test(rule));
+    expect(rules(4, "INPUT")).toEqual(["-s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j RAMPART-ALLOW"]);
+    expect(rules(4, "OUTPUT")).toEqual([
+      "-d 10.0.0.0/8 -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m tcp --sport 22 -j ACCEPT",
+    ]);
+    expect(rules(6, "INPUT")).toEqual([
+      "-p sctp -m sctp --dport 7 -j RAMPART-ALLOW",
+      "-s 2001:db8::/32 -p udp -m udp --sport 53 -m conntrack --ctdir REPLY -j ACCEPT",
+    ]);
+    expect(rules(6, "OUTPUT")).toEqual([
+      "-d 2001:db8::/32 -p udp -m udp --dport 53 -j RAMPART-ALLOW",
+      "-p sctp -m sctp --sport 7 -m conntrack --ctdir REPLY -j ACCEPT",
+    ]);
+  });
+});
+
+test.each([
+  ["one by number, bypass when asked for", { first: 7, count: 1, bypass: true }, "--queue-num 7 --queue-bypass"],
+  ["several balanced", { first: 7, count: 4, bypass: false }, "--queue-balance 7:10"],
+])("queues: %s", (_, queue, expected) => {
+  const rules = chain(hookConfig({ queue }), 4, "RAMPART-INPUT-DECIDE");
+  expect(rules.at(-1)).toBe(`-j NFQUEUE ${expected}`);
+});
+
+test("numbers out of range are refused", () => {
+  for (const generation of [0, 255, 1.5]) expect(() => planHooks(hookConfig({ generation }), 4)).toThrow(RangeError);
+  for (const [first, count] of [[65535, 2], [-1, 1], [0, 0]] as const) {
+    expect(() => planHooks(hookConfig({ queue: { first, count, bypass: false } }), 4)).toThrow(RangeError);
+  }
+});
+
+test("the last generation is followed by the first", () => {
+  const rules = chain(hookConfig({ generation: 254 }), 4, "RAMPART-ALLOW-NEXT");
+  expect(rules[0]).toBe("-j CONNMARK --set-xmark 0x1000000/0xff000000");
+});
+
+const scopes: fc.Arbitrary<Scope> = fc.record({
+  wildcard: fc.boolean(),
+  interfaces: fc.array(fc.constantFrom("eth0", "eth1", "lo", "br-lan", "wg0"), { maxLength: 3 }),
+});
+const failsafes = fc.array(
+  fc
+    .tuple(
+      fc.constantFrom("tcp" as const, "udp" as const, "sctp" as const),
+      fc.integer({ min: 1, max: 65535 }),
+      fc.constantFrom(undefined, "10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32", "::/0", "0.0.0.0/0"),
+    )
+    .map(([protocol, port, net]) => failsafe(protocol, port, net)),
+  { maxLength: 20 },
+);
+const configs: fc.Arbitrary<HookConfig> = fc.record({
+  input: scopes,
+  output: scopes,
+  forward: fc.option(scopes, { nil: undefined }),
+  exemptLoopback: fc.boolean(),
+  failsafeInbound: failsafes,
+  failsafeOutbound: failsafes,
+  queue: fc.record({ first: fc.nat(1000), count: fc.integer({ min: 1, max: 8 }), bypass: fc.boolean() }),
+  marks: fc.constantFrom(
+    new MarkLayout(),
+    new MarkLayout({ packet: 0x3f, connection: 0xf }),
+    new MarkLayout({ packet: 0xffffffff, connection: 0xffffffff }),
+  ),
+  generation: fc.integer({ min: 1, max: 14 }),
+});
+const families = fc.constantFrom(4 as const, 6 as const);
+
+describe("for every configuration", () => {
+  test("a decision chain ends in the queue and nothing in it returns; a verdict chain ends the walk", () => {
+    fc.assert(
+      fc.property(configs, families, (config, family) => {
+        for (const { name, rules } of planHooks(config, family).chains) {
+          const end = name.endsWith("-DECIDE") ? "NFQUEUE" : /-(ALLOW|REJECT)/.test(name) ? "(ACCEPT|REJECT)" : "";
+          expect(bare(rules.at(-1) as string)).toMatch(new RegExp(end === "" ? "" : `^-j ${end}`));
+          expect(end !== "" && rules.some((rule) => rule.includes("-j RETURN"))).toBe(false);
+        }
+      }),
+    );
+  });
+
+  test("the only rule outside our chains is one jump a hook, at position 1", () => {
+    fc.assert(
+      fc.property(configs, families, (config, family) => {
+        const plan = planHooks(config, family);
+        const lines = restoreText(plan).split("\n");
+        const outside = lines.filter((line) => line.startsWith("-") && !line.startsWith(`-A ${CHAIN_PREFIX}`));
+        const hooks = plan.jumps.map((jump) => jump.from);
+        expect(new Set(hooks).size).toBe(hooks.length);
+        expect(outside.toSorted()).toEqual(
+          hooks.map((hook) => `-I ${hook} 1 -m comment --comment "rampart:jump" -j RAMPART-${hook}`).toSorted(),
+        );
+        const declared = lines.filter((line) => line.startsWith(":"));
+        expect(declared.every((line) => line.startsWith(`:${CHAIN_PREFIX}`))).toBe(true);
+      }),
+    );
+  });
+
+  test("every rule has a name, every target chain is declared, every declared chain is reached", () => {
+    fc.assert(
+      fc.property(configs, families, (config, family) => {
+        const { chains, jumps } = planHooks(config, family);
+        const rules = [...chains.flatMap((each) => each.rules), ...jumps.map((jump) => jump.rule)];
+        expect(rules.filter((rule) => ruleName(rule) === undefined)).toEqual([]);
+        const targets = rules.map((rule) => /-j (\S+)/.exec(rule)?.[1] as string);
+        const reached = new Set(targets.filter((target) => target.startsWith(CHAIN_PREFIX)));
+        expect([...reached].toSorted()).toEqual(chains.map((each) => each.name).toSorted());
+        for (const { name } of chains) expect(name.length).toBeLessThanOrEqual(28);
+      }),
+    );
+  });
+
+  test("exempt loopback is never decided; policed loopback is, wherever a wildcard governs", () => {
+    fc.assert(
+      fc.property(configs, families, fc.constantFrom("INPUT", "OUTPUT"), (config, family, hook) => {
+        const { wildcard } = hook === "INPUT" ? config.input : config.output;
+        const dispatch = planHooks(config, family).chains.find((each) => each.name === `RAMPART-${hook}`);
+        fc.pre(dispatch !== undefined);
+        const rules = dispatch.rules.map(bare);
+        const side = hook === "INPUT" ? "-i" : "-o";
+        expect(rules[0] === `${side} lo -j RETURN`).toBe(wildcard && config.exemptLoopback);
+        expect(rules.at(-1) === `-j RAMPART-${hook}-DECIDE`).toBe(wildcard);
+        expect(config.exemptLoopback && rules.includes(`${side} lo -j RAMPART-${hook}-DECIDE`)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe("two texts of one rule", () => {
+  test("are equal whatever the version prints", () => {
+    const same = [
+      ['-p tcp -m tcp --dport 22 -m comment --comment "rampart:x" -j ACCEPT', "-p 6 -m comment --comment rampart:x -m tcp --dport 22 -j ACCEPT"],
+      ["-m connmark --mark 0x1/0xffffffff -j ACCEPT", "-m connmark --mark 1 -j ACCEPT"],
+      ["-p ipv6-icmp -j X", "-p icmpv6 -j X"],
+      ["-m mark --mark 0x0/0x300 -m connmark --mark 0x1/0xf -j ACCEPT", "-m connmark --mark 0x1/0xf -m mark --mark 0/768 -j ACCEPT"],
+    ] as const;
+    for (const [one, other] of same) expect(canonicalRule(one)).toBe(canonicalRule(other));
+  });
+
+  test("differ when the rule differs", () => {
+    const base = "-p tcp -m tcp --tcp-flags RST RST -m mark --mark 0x1/0x3 -j ACCEPT";
+    for (const other of [
+      "-p tcp -m tcp ! --tcp-flags RST RST -m mark --mark 0x1/0x3 -j ACCEPT",
+      "-p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0x1/0x3 -j ACCEPT",
+      "-p tcp -m tcp --tcp-flags RST RST -m mark --mark 0x1/0x7 -j ACCEPT",
+      "-p tcp -m tcp --tcp-flags RST RST -m mark --mark 0x1/0x3 -j DROP",
+      "-p udp -m tcp --tcp-flags RST RST -m mark --mark 0x1/0x3 -j ACCEPT",
+    ]) {
+      expect(canonicalRule(other)).not.toBe(canonicalRule(base));
+    }
+  });
+});

@@ -1,0 +1,232 @@
+/**
+ * Bytes from outside: a million random and mutated packets. Nothing throws,
+ * nothing outside the packet has a say, and what decodes is what the slow
+ * parser of the tests reads, no more and no less.
+ */
+import { describe, expect, it } from "vitest";
+import { decode } from "../../src/packet/decode.ts";
+import { decodeEmbedded } from "../../src/packet/embedded.ts";
+import { ParseFailure, parseFailureNames } from "../../src/packet/failure.ts";
+import { Fragment, PacketView } from "../../src/packet/view.ts";
+import * as build from "./build.ts";
+import { Random } from "./random.ts";
+import { type SlowPacket, slowParse, slowParseQuoted } from "./slow-parser.ts";
+
+const { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ACK, join, zeros } = build;
+
+const upperLayers: readonly (readonly [number, Uint8Array])[] = [
+  [6, build.tcp()],
+  [6, build.tcp({ flags: ACK, options: zeros(12) }, zeros(20))],
+  [17, build.udp({}, zeros(12))],
+  [136, build.udplite({ coverage: 12 }, zeros(12))],
+  [132, build.sctp()],
+  [47, zeros(8)],
+];
+
+const quoted4 = [...upperLayers, [1, build.icmp(8)] as const].map(([protocol, upper]) =>
+  build.ipv4({ protocol, totalLength: 1500 }, upper),
+);
+const quoted6 = [...upperLayers, [58, build.icmp(128)] as const].map(([next, upper]) =>
+  build.ipv6({ next: 60, payloadLength: 1400 }, join(build.options(next), upper)),
+);
+
+const valid: readonly Uint8Array[] = [
+  ...upperLayers.map(([protocol, upper]) => build.ipv4({ protocol }, upper)),
+  ...upperLayers.map(([protocol, upper]) => build.ipv4({ protocol, options: zeros(8), moreFragments: true }, upper)),
+  ...[0, 8, 3, 13].map((type) => build.ipv4({ protocol: 1 }, build.icmp(type, 0, 77))),
+  ...quoted4.map((packet) => build.ipv4({ protocol: 1 }, build.icmp(3, 1, 0, packet))),
+  ...upperLayers.map(([next, upper]) => build.ipv6({ next }, upper)),
+  ...upperLayers.map(([next, upper]) =>
+    build.ipv6(
+      { next: 0 },
+      join(
+        build.options(60),
+        build.options(43),
+        build.routing(44, 4, 1),
+        build.fragment(51, 0, true),
+        build.authentication(60),
+        build.options(next),
+        upper,
+      ),
+    ),
+  ),
+  ...[128, 129, 2, 135].map((type) => build.ipv6({ next: 58 }, build.icmp(type, 0, 77))),
+  ...quoted6.map((packet) => build.ipv6({ next: 58 }, build.icmp(1, 0, 0, packet))),
+];
+
+/** Values that headers care about: lengths, protocols, extension headers, versions with header lengths. */
+const INTERESTING = [0, 1, 2, 4, 5, 6, 8, 17, 20, 40, 43, 44, 51, 58, 59, 60, 64, 0x45, 0x46, 0x60, 132, 136, 255];
+
+const MAX_PACKET = 256;
+
+/** Writes a packet to target and returns its length. */
+function generate(random: Random, target: Uint8Array): number {
+  if (random.below(4) === 0) {
+    const length = random.below(MAX_PACKET);
+    for (let i = 0; i < length; i++) target[i] = random.below(256);
+    if (random.below(4) !== 0) target[0] = random.below(2) === 0 ? 0x45 : 0x60;
+    return length;
+  }
+  const template = random.pick(valid);
+  target.set(template);
+  for (let mutations = random.below(5); mutations > 0; mutations--) {
+    const at = random.below(template.length);
+    target[at] = random.below(2) === 0 ? random.pick(INTERESTING) : random.below(256);
+  }
+  return random.below(4) === 0 ? random.below(template.length + 1) : template.length + random.below(3);
+}
+
+const FIELDS = Object.keys(new PacketView()).filter((name) => name !== "words") as Exclude<
+  keyof PacketView,
+  "words" | "clear"
+>[];
+
+function sameView(a: PacketView, b: PacketView): boolean {
+  for (let i = 0; i < 8; i++) if (a.words[i] !== b.words[i]) return false;
+  for (const field of FIELDS) if (a[field] !== b[field]) return false;
+  return true;
+}
+
+function address(view: PacketView, first: number): bigint {
+  let value = 0n;
+  for (let i = first; i < first + 4; i++) value = (value << 32n) | BigInt(view.words[i]);
+  return value;
+}
+
+/** Why the view does not say what the slow parser read; undefined if it does. */
+function disagreement(view: PacketView, slow: SlowPacket): string | undefined {
+  if (view.family !== slow.family || view.protocol !== slow.protocol) return "family or protocol";
+  if (address(view, 0) !== slow.source || address(view, 4) !== slow.destination) return "addresses";
+  if (view.hasPorts !== (slow.ports === undefined ? 0 : 1)) return "hasPorts";
+  if (view.sourcePort !== (slow.ports?.[0] ?? 0) || view.destinationPort !== (slow.ports?.[1] ?? 0)) return "ports";
+  if (view.hasIcmp !== (slow.icmp === undefined ? 0 : 1)) return "hasIcmp";
+  if (view.icmpType !== (slow.icmp?.type ?? 0) || view.icmpCode !== (slow.icmp?.code ?? 0)) return "ICMP type or code";
+  if (view.icmpId !== (slow.icmp?.id ?? 0)) return "ICMP identifier";
+  if (view.icmpError !== (slow.icmpError ? 1 : 0)) return "icmpError";
+  if (view.fragment !== (slow.firstFragment ? Fragment.FIRST : Fragment.NONE)) return "fragment";
+  if (view.tcpFlags !== slow.tcpFlags) return "TCP flags";
+  if (view.l4Offset !== slow.headerBytes || view.packetLength !== slow.length) return "lengths";
+  if (view.packetLength - view.payloadOffset !== slow.payload.length) return "payload";
+  return undefined;
+}
+
+describe("decode, given anything", () => {
+  it("agrees with the slow parser on a million packets and looks at nothing around them", () => {
+    const PACKETS = 1_000_000;
+    const MARGIN = 320;
+    const seed = Date.now() | 0;
+    const random = new Random(seed);
+    const slab = new Uint8Array(MAX_PACKET + 2 * MARGIN);
+    const packet = new Uint8Array(MAX_PACKET);
+    const [view, again, cut, inner] = [new PacketView(), new PacketView(), new PacketView(), new PacketView()];
+    const seen = parseFailureNames.map(() => 0);
+    let quoted = 0;
+    let length = 0;
+    const fail = (what: string): never => {
+      throw new Error(`${what}; seed ${seed}, packet ${Buffer.from(packet.subarray(0, length)).toString("hex")}`);
+    };
+
+    for (let n = 0; n < PACKETS; n++) {
+      length = generate(random, packet);
+      const whole = packet.subarray(0, length);
+      const isVersion6 = packet[0] >> 4 === 6;
+      const etherType = isVersion6 === (random.below(16) !== 0) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+      const offset = MARGIN - 3 + random.below(6);
+
+      slab.fill(0);
+      slab.set(whole, offset);
+      const failure = decode(view, slab, offset, length, length, etherType);
+      slab.fill(0xff);
+      slab.set(whole, offset);
+      const failureAgain = decode(again, slab, offset, length, length, etherType);
+      if (failure !== failureAgain || !sameView(view, again)) fail("bytes outside the packet changed the result");
+      seen[failure]++;
+
+      const slow = slowParse(whole, etherType);
+      if ((failure === ParseFailure.NONE) !== (slow !== undefined)) {
+        fail(`decode says ${parseFailureNames[failure]}, the slow parser ${slow === undefined ? "no" : "yes"}`);
+      }
+      const wrong = slow === undefined ? undefined : disagreement(view, slow);
+      if (wrong !== undefined) fail(`disagreement about ${wrong}`);
+
+      const copied = random.below(length + 1);
+      const cutFailure = decode(cut, slab, offset, copied, length, etherType);
+      const consistent =
+        cutFailure === ParseFailure.NONE
+          ? sameView(cut, view)
+          : cutFailure === failure || cutFailure === ParseFailure.TRUNCATED_COPY;
+      if (!consistent) {
+        fail(`a copy of ${copied} bytes says ${parseFailureNames[cutFailure]}`);
+      }
+
+      if (slow !== undefined && view.icmpError === 1) {
+        const innerFailure = decodeEmbedded(inner, view, slab, offset, length);
+        seen[innerFailure]++;
+        const slowInner = slowParseQuoted(slow.payload, etherType);
+        if ((innerFailure === ParseFailure.NONE) !== (slowInner !== undefined)) {
+          fail(`decodeEmbedded says ${parseFailureNames[innerFailure]}`);
+        }
+        const innerWrong = slowInner === undefined ? undefined : disagreement(inner, slowInner);
+        if (innerWrong !== undefined) fail(`disagreement about the quoted packet's ${innerWrong}`);
+        quoted++;
+      }
+    }
+    // The generator reaches what it is there to reach; only jumbograms of a known type need their own tests.
+    expect(quoted).toBeGreaterThan(PACKETS / 100);
+    expect(seen[ParseFailure.NONE]).toBeGreaterThan(PACKETS / 10);
+    const unreached = parseFailureNames.filter((_, code) => seen[code] === 0);
+    expect(unreached).toEqual(["unknown-network-protocol", "truncated-copy"]);
+  });
+
+  it("never indexes outside [offset, offset + length)", () => {
+    const random = new Random(Date.now());
+    const packet = new Uint8Array(MAX_PACKET);
+    const offset = 100;
+    const slab = new Uint8Array(MAX_PACKET + 2 * offset);
+    let end = 0;
+    const outside: string[] = [];
+    const guarded = new Proxy(slab, {
+      get(target, property) {
+        const index = Number(property);
+        if (!(index >= offset && index < end)) outside.push(`read at ${String(property)}, packet ends at ${end}`);
+        return target[index];
+      },
+    });
+    const [view, inner] = [new PacketView(), new PacketView()];
+    for (let n = 0; n < 100_000; n++) {
+      const originalLength = generate(random, packet);
+      const length = random.below(originalLength + 1);
+      end = offset + length;
+      slab.set(packet.subarray(0, length), offset);
+      const claimed = random.below(8) === 0 ? 70_000 + originalLength : originalLength;
+      const etherType = packet[0] >> 4 === 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+      const failure = decode(view, guarded, offset, length, claimed, etherType);
+      if (failure === ParseFailure.NONE && view.icmpError === 1) decodeEmbedded(inner, view, guarded, offset, length);
+    }
+    expect(outside).toEqual([]);
+  });
+});
+
+describe("decode, packet after packet", () => {
+  it("allocates nothing", () => {
+    const slab = join(...valid);
+    const view = new PacketView();
+    const PACKETS = 200_000;
+    const pass = (): number => {
+      const before = process.memoryUsage().heapUsed;
+      for (let n = 0; n < PACKETS; ) {
+        let offset = 0;
+        for (let i = 0; i < valid.length; i++, n++) {
+          const length = valid[i].length;
+          decode(view, slab, offset, length, length, slab[offset] >> 4 === 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
+          offset += length;
+        }
+      }
+      return Math.abs(process.memoryUsage().heapUsed - before);
+    };
+    // The smallest object has 16 bytes: one a packet would be 3 MB a pass. The best of ten excludes what
+    // the compiler and a collection in between add or take.
+    const passes = Array.from({ length: 10 }, pass);
+    expect(Math.min(...passes)).toBeLessThan(PACKETS);
+  });
+});

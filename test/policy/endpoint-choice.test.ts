@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { chooseEndpoints, governingEndpoint } from "../../src/policy/endpoint-choice.ts";
+import type { EndpointChoice, Interface } from "../../src/policy/endpoint-choice.ts";
+import type { HostEndpoint } from "../../src/resources/types.ts";
+import { address, hostEndpoint, NODE, resourceSet } from "./build.ts";
+
+const INTERFACES: readonly Interface[] = [
+  { name: "lo", addresses: [address("127.0.0.1"), address("::1")] },
+  { name: "eth0", addresses: [address("10.0.0.1"), address("2001:db8::1")] },
+  { name: "eth1", addresses: [] },
+];
+
+function choose(...endpoints: HostEndpoint[]): EndpointChoice {
+  return chooseEndpoints(resourceSet({ hostEndpoints: endpoints }), NODE, INTERFACES);
+}
+
+function governs(choice: EndpointChoice, interfaceName: string): string | undefined {
+  return governingEndpoint(choice, interfaceName)?.name;
+}
+
+function inactive(choice: EndpointChoice): string[] {
+  return choice.inactive.map(({ endpoint, reason }) => `${endpoint.name}: ${reason}`);
+}
+
+describe("which HostEndpoint governs an interface (SEMANTICS 3.3)", () => {
+  it("the one that names it; others are not policed", () => {
+    const choice = choose(hostEndpoint({ name: "a", interfaceName: "eth0" }));
+    expect(governs(choice, "eth0")).toBe("a");
+    expect(governs(choice, "eth1")).toBeUndefined();
+    expect(choice).toMatchObject({ inactive: [], warnings: [] });
+  });
+
+  it("without interfaceName the one whose expectedIPs the interface has, IPv4 or IPv6", () => {
+    for (const ip of ["10.0.0.1", "2001:db8:0::1"]) {
+      const choice = choose(hostEndpoint({ name: "a", interfaceName: null, expectedIPs: ["192.0.2.9", ip] }));
+      expect(governs(choice, "eth0")).toBe("a");
+      expect(governs(choice, "eth1")).toBeUndefined();
+    }
+  });
+
+  it("row 96: interfaceName with another interface's expectedIPs does not govern that one", () => {
+    const choice = choose(hostEndpoint({ name: "a", interfaceName: "eth1", expectedIPs: ["10.0.0.1"] }));
+    expect([governs(choice, "eth0"), governs(choice, "eth1")]).toEqual([undefined, "a"]);
+  });
+
+  it("row 95: of several the smallest name; interfaceName does not outrank an address (trap 19)", () => {
+    const a = hostEndpoint({ name: "a", interfaceName: null, expectedIPs: ["10.0.0.1"] });
+    const b = hostEndpoint({ name: "b", interfaceName: "eth0" });
+    const both = choose(b, a);
+    expect(governs(both, "eth0")).toBe("a");
+    expect(inactive(both)).toEqual(["b: HostEndpoint a governs the interface: its name sorts first"]);
+    expect(governs(choose(b), "eth0")).toBe("b");
+    expect(governs(choose(b, { ...a, name: "c" }), "eth0")).toBe("b");
+  });
+
+  it("an interface that does not exist yet has its endpoint already, with a warning", () => {
+    const choice = choose(
+      hostEndpoint({ name: "b", interfaceName: "wan9" }),
+      hostEndpoint({ name: "a", interfaceName: "wan9" }),
+    );
+    expect(governs(choice, "wan9")).toBe("a");
+    expect(inactive(choice)).toEqual(["b: HostEndpoint a governs the interface: its name sorts first"]);
+    expect(choice.warnings).toEqual(["HostEndpoint a: interface wan9 does not exist now; it is policed once it does"]);
+  });
+
+  it("an endpoint whose expectedIPs are nowhere is inactive", () => {
+    const choice = choose(
+      hostEndpoint({ name: "a" }),
+      hostEndpoint({ name: "b", interfaceName: null, expectedIPs: ["192.0.2.9"] }),
+    );
+    expect(inactive(choice)).toEqual(["b: no policed interface has any of its expectedIPs"]);
+  });
+
+  it("one endpoint may govern several interfaces by its addresses", () => {
+    const interfaces = [
+      { name: "eth0", addresses: [address("10.0.0.1")] },
+      { name: "eth1", addresses: [address("10.0.0.2")] },
+    ];
+    const both = hostEndpoint({ name: "both", interfaceName: null, expectedIPs: ["10.0.0.1", "10.0.0.2"] });
+    const choice = chooseEndpoints(resourceSet({ hostEndpoints: [both] }), NODE, interfaces);
+    expect([...choice.byInterface.keys()]).toEqual(["eth0", "eth1"]);
+  });
+});
+
+describe("the wildcard", () => {
+  it("governs every interface without an endpoint of its own, also later ones (trap 18)", () => {
+    const choice = choose(
+      hostEndpoint({ name: "a-star", interfaceName: "*" }),
+      hostEndpoint({ name: "named", interfaceName: "eth0" }),
+    );
+    expect(["eth0", "eth1", "wan9"].map((name) => governs(choice, name))).toEqual(["named", "a-star", "a-star"]);
+  });
+
+  it("is the one with the smallest name", () => {
+    const choice = choose(
+      hostEndpoint({ name: "y", interfaceName: "*" }),
+      hostEndpoint({ name: "x", interfaceName: "*" }),
+    );
+    expect(choice.wildcard?.name).toBe("x");
+    expect(inactive(choice)).toEqual(["y: HostEndpoint x is the wildcard: its name sorts first"]);
+  });
+});
+
+describe("loopback", () => {
+  const star = hostEndpoint({ name: "star", interfaceName: "*" });
+  const lo = hostEndpoint({ name: "loop", interfaceName: "lo" });
+
+  it("is exempt by default, from the wildcard and from its own endpoint", () => {
+    const choice = choose(star, lo, hostEndpoint({ name: "local", interfaceName: null, expectedIPs: ["127.0.0.1"] }));
+    expect(governs(choice, "lo")).toBeUndefined();
+    expect(inactive(choice)).toEqual([
+      "local: no policed interface has any of its expectedIPs",
+      "loop: interface lo is exempt from policy",
+    ]);
+  });
+
+  it("is policed like any other with exemptLoopback: false, as Felix does (trap 27)", () => {
+    for (const [endpoints, expected] of [
+      [[star], "star"],
+      [[star, lo], "loop"],
+    ] as const) {
+      const set = resourceSet({ hostEndpoints: endpoints });
+      expect(governs(chooseEndpoints(set, NODE, INTERFACES, { exemptLoopback: false }), "lo")).toBe(expected);
+    }
+  });
+});
+
+describe("a host that nothing protects is warned about loudly (trap 59)", () => {
+  it("when no HostEndpoint is for this node: it names the nodes there are", () => {
+    const choice = choose(hostEndpoint({ node: "db-1" }), hostEndpoint({ name: "second", node: "db-2" }));
+    expect(choice).toMatchObject({ wildcard: undefined, inactive: [] });
+    expect(choice.byInterface.size).toBe(0);
+    expect(choice.warnings).toEqual([
+      "THIS HOST IS NOT PROTECTED: no HostEndpoint has node: node-a; the files name db-1, db-2. " +
+        "Correct the node of a HostEndpoint, or the host name in Rampart's configuration",
+    ]);
+  });
+
+  it("and points out a full name on one side and a short one on the other", () => {
+    const [warning] = choose(hostEndpoint({ node: "Node-A.example.org" })).warnings;
+    expect(warning).toContain("Node-A.example.org and node-a look like one machine");
+  });
+
+  it("with many nodes it names the first five", () => {
+    const many = [1, 2, 3, 4, 5, 6, 7].map((n) => hostEndpoint({ name: `e${n}`, node: `n${n}` }));
+    expect(choose(...many).warnings[0]).toContain("the files name n1, n2, n3, n4, n5 and 2 more.");
+  });
+
+  it("when there is no HostEndpoint at all, or none governs an interface", () => {
+    expect(choose().warnings).toEqual([
+      "THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: node-a",
+    ]);
+    expect(choose(hostEndpoint({ interfaceName: null, expectedIPs: ["192.0.2.9"] })).warnings).toEqual([
+      "THIS HOST IS NOT PROTECTED: no HostEndpoint of node node-a governs an interface",
+    ]);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { Direction, GlobalNetworkPolicy, ResourceSet } from "../../src/resources/types.ts";
+import type { PolicyClass } from "../../src/policy/decision.ts";
+import { comparePolicies, governs, hasForwardPolicies, sortedTiers, tierPolicies } from "../../src/policy/order.ts";
+import { hostEndpoint, policy, resourceSet, tier } from "./build.ts";
+
+const endpoint = hostEndpoint({ labels: { role: "web" } });
+
+function names(policies: readonly GlobalNetworkPolicy[]): string[] {
+  return policies.map(({ name }) => name);
+}
+
+function listed(set: ResourceSet, policyClass: PolicyClass, direction: Direction): string[] {
+  return tierPolicies(set, endpoint, policyClass, direction).map(
+    ({ tier, policies }) => `${tier.name}: ${names(policies).join(" ")}`,
+  );
+}
+
+describe("the order of policies (SEMANTICS 1.7)", () => {
+  it("is by order; 0 and negative orders count, unset comes last", () => {
+    const policies = [
+      policy({ name: "unset" }),
+      policy({ name: "ten", order: 10 }),
+      policy({ name: "zero", order: 0 }),
+      policy({ name: "half", order: 0.5 }),
+      policy({ name: "minus", order: -1 }),
+      policy({ name: "nine", order: 9 }),
+    ];
+    expect(names(policies.toSorted(comparePolicies))).toEqual(["minus", "zero", "half", "nine", "ten", "unset"]);
+  });
+
+  it("breaks ties by the text name/namespace/kind, bytewise (trap 50)", () => {
+    const tied = ["a1", "b", "a", "a-b", "ab", "a.b"];
+    const expected = ["a-b", "a.b", "a", "a1", "ab", "b"];
+    for (const order of [undefined, 0, 10]) {
+      const policies = tied.map((name) => policy({ name, order }));
+      expect(names(policies.toSorted(comparePolicies))).toEqual(expected);
+    }
+  });
+});
+
+describe("the order of tiers (SEMANTICS 1.6)", () => {
+  it("is by order, then name; unset comes last", () => {
+    const set = resourceSet({ tiers: [tier("unset", undefined), tier("b", 10), tier("a", 10), tier("zero", 0)] });
+    expect(sortedTiers(set).map(({ name }) => name)).toEqual([
+      "zero",
+      "a",
+      "b",
+      "kube-admin",
+      "default",
+      "kube-baseline",
+      "unset",
+    ]);
+  });
+});
+
+describe("the policies of an endpoint", () => {
+  const set = resourceSet({
+    tiers: [tier("first", 1)],
+    policies: [
+      policy({ name: "both", order: 2, types: ["ingress", "egress"] }),
+      policy({ name: "in", order: 1, types: ["ingress"], applyOnForward: true }),
+      policy({ name: "out", types: ["egress"] }),
+      policy({ name: "f", tier: "first", types: ["egress"] }),
+      policy({ name: "db", tier: "first", types: ["ingress", "egress"], selector: "role == 'db'" }),
+    ],
+  });
+
+  it("are those that select it and have the direction in types, by tier, even without rules", () => {
+    expect(listed(set, "normal", "ingress")).toEqual(["default: in both"]);
+    expect(listed(set, "normal", "egress")).toEqual(["first: f", "default: both out"]);
+  });
+
+  it("are for forwarded traffic only those with applyOnForward", () => {
+    expect(listed(set, "forward", "ingress")).toEqual(["default: in"]);
+    expect(listed(set, "forward", "egress")).toEqual([]);
+  });
+
+  it("has forward policies if one of either direction governs it", () => {
+    expect(hasForwardPolicies(set, endpoint)).toBe(true);
+    const elsewhere = policy({ selector: "role == 'db'", applyOnForward: true });
+    expect(governs(elsewhere, endpoint)).toBe(false);
+    const without = resourceSet({ policies: [elsewhere, policy({ name: "normal" })] });
+    expect(hasForwardPolicies(without, endpoint)).toBe(false);
+  });
+});
