@@ -13,6 +13,7 @@
       "sources": [
         "src/addon.c",
         "src/conntrack.c",
+        "src/datagram.c",
         "src/event_source.c",
         "src/interface_list.c",
         "src/interface_watch.c",

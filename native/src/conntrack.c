@@ -290,7 +290,7 @@ static napi_value delete_entry(napi_env env, napi_callback_info info) {
   _Alignas(struct nlmsghdr) uint8_t buffer[REQUEST_SIZE];
   struct nlmsghdr *request = begin_about(env, conntrack, i, IPCTNL_MSG_CT_DELETE, buffer);
   if (request == NULL) return NULL;
-  /* With the id the kernel spares a newer connection that has the same tuple. */
+  /* The id spares a newer connection with the same tuple, unless it has the same place in memory. */
   const struct attribute *id = &conntrack->locators[i].id;
   if (id->data != NULL) netlink_add(request, CTA_ID, id->data, id->length);
   return finish(env, conntrack, request, "conntrack delete");

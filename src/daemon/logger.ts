@@ -1,13 +1,18 @@
 /** The daemon's log: JSON lines, or one readable line each, on standard output. */
 import { Writable } from "node:stream";
-import pino, { type Logger } from "pino";
+import { pino, type DestinationStream, type Logger } from "pino";
 
 export function createLogger(options: { readonly level: string; readonly format: "json" | "pretty" }): Logger {
-  const base = { level: options.level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
-  if (options.format === "json") {
-    return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, pino.destination({ fd: 1, sync: true }));
-  }
-  return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, readable());
+  const destination: DestinationStream = options.format === "json" ? pino.destination({ fd: 1, sync: true }) : readable();
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
 }
 
 function readable(): Writable {

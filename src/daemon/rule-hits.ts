@@ -3,28 +3,24 @@
  * compilation, names do not. Policies that are gone keep their last count for
  * as long as the bound on names allows.
  */
+import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { Compilation, RuleInfo } from "../tables/compiled.ts";
-
-export interface RuleHits {
-  readonly direction: string;
-  readonly tier: string;
-  readonly policy: string;
-  readonly rule: string;
-  readonly action: string;
-  readonly count: number;
-}
 
 /** Names kept of policies that are no longer loaded. */
 const MAX_RETIRED = 50_000;
 
-export class RuleHitLedger {
-  readonly #retired = new Map<string, RuleHits>();
+type PolicyCount = MetricsSnapshot["policy"][number];
+type PolicyRule = Omit<PolicyCount, "count">;
 
+export class RuleHitLedger {
+  readonly #retired = new Map<string, PolicyCount>();
+
+  /** Keeps the final counts of tables that were replaced; `hits` by rule id. */
   retire(compilation: Compilation, hits: Float64Array): void {
     compilation.rules.forEach((info, rule) => {
-      const count = hits[rule];
+      const count = hits[rule] ?? 0;
       const named = describe(info);
-      if (named === undefined || count === undefined || count === 0) return;
+      if (named === undefined || count === 0) return;
       const key = keyOf(named);
       const known = this.#retired.get(key);
       if (known === undefined && this.#retired.size >= MAX_RETIRED) return;
@@ -33,7 +29,7 @@ export class RuleHitLedger {
   }
 
   /** All counts, with those of the tables in force added. */
-  read(compilation: Compilation | undefined, hits: (rule: number) => number): RuleHits[] {
+  read(compilation: Compilation | undefined, hits: (rule: number) => number): PolicyCount[] {
     const total = new Map(this.#retired);
     compilation?.rules.forEach((info, rule) => {
       const named = describe(info);
@@ -46,15 +42,15 @@ export class RuleHitLedger {
 }
 
 /** Policy rules and ends of tiers have a name; the other implied rules are counted by reason only. */
-function describe(info: RuleInfo): Omit<RuleHits, "count"> | undefined {
+function describe(info: RuleInfo): PolicyRule | undefined {
+  const { direction, verdict: action } = info;
   if (info.rule !== undefined) {
-    const { direction, tier, policy, index } = info.rule;
-    return { direction, tier, policy, rule: String(index), action: info.verdict };
+    return { direction, tier: info.rule.tier, policy: info.rule.policy, rule: info.rule.index, action };
   }
   if (info.reason !== "end-of-tier" || info.tier === undefined) return undefined;
-  return { direction: "", tier: info.tier, policy: "", rule: "end-of-tier", action: info.verdict };
+  return { direction, tier: info.tier, policy: "", rule: "end-of-tier", action };
 }
 
-function keyOf(hits: Omit<RuleHits, "count">): string {
-  return `${hits.direction}|${hits.tier}|${hits.policy}|${hits.rule}|${hits.action}`;
+function keyOf(rule: PolicyRule): string {
+  return `${rule.direction}|${rule.tier}|${rule.policy}|${rule.rule}|${rule.action}`;
 }

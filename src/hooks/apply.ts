@@ -22,6 +22,9 @@ import { carryOver } from "./transition.ts";
 import type { VariantSetting } from "./variant.ts";
 import { openIptables } from "./variant.ts";
 
+/** Tables whose rules can use marks: all of them. */
+const MARKING_TABLES = ["raw", "mangle", "nat", "filter", "security"];
+
 export interface HookInstallerOptions {
   readonly variant: VariantSetting;
   readonly lockWaitSeconds: number;
@@ -130,7 +133,7 @@ export class HookInstaller {
       const iptables = await this.#open();
       const overlaps: MarkOverlap[] = [];
       for (const family of this.#families) {
-        overlaps.push(...findMarkOverlaps(await iptables.save(family, "existing"), masks));
+        overlaps.push(...findMarkOverlaps(await iptables.saveExisting(family, MARKING_TABLES), masks));
       }
       return overlaps;
     });
@@ -145,7 +148,7 @@ export class HookInstaller {
   /** Both families are read before either is changed, so that one that cannot be read changes nothing. */
   async #saveAll(iptables: Iptables): Promise<Map<Family, string>> {
     const texts = new Map<Family, string>();
-    for (const family of this.#families) texts.set(family, await iptables.save(family, "filter"));
+    for (const family of this.#families) texts.set(family, await iptables.save(family));
     return texts;
   }
 
@@ -156,7 +159,7 @@ export class HookInstaller {
   ): Promise<void> {
     for (const { family, before } of changed) {
       try {
-        await carryOver(iptables, family, installedChains(before), await iptables.save(family, "filter"));
+        await carryOver(iptables, family, installedChains(before), await iptables.save(family));
       } catch (error) {
         throw new RampartError("RAMPART_E_IPTABLES_FAILED", `IPv${family} hooks could not be put back: ${String(error)}`, {
           hint: `the other family's change had failed first: ${String(reason)}; "rampart hooks remove" clears both`,

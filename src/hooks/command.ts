@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { RampartError } from "../errors/rampart-error.ts";
 
-export interface CommandOptions {
+interface CommandOptions {
   /** Written to its standard input; empty by default. */
   readonly input?: string;
   readonly timeoutMilliseconds: number;

@@ -19,7 +19,7 @@ export interface RuleCounter {
 }
 
 /** One `-A` line of iptables-save. */
-export interface SavedRule {
+interface SavedRule {
   readonly table: string;
   readonly chain: string;
   /** Position in its chain, from 1. */

@@ -38,14 +38,29 @@ export class Iptables {
     this.#options = options;
   }
 
+  /** iptables-save -c of the filter table, which the kernel sets up when it was not there. */
+  save(family: Family): Promise<string> {
+    return this.#saveWith(family, ["-c", "-t", "filter"]);
+  }
+
   /**
-   * iptables-save -c: the filter table, or "existing": every table there is.
-   * Asking iptables-legacy for the filter table by name makes the kernel set it
-   * up, which "existing" never does.
+   * iptables-save -c of every table there is; sets up none. Only where the
+   * kernel does not let us list iptables-legacy's tables (a user namespace that
+   * its owner entered without root), `tables` are asked for by name.
    */
-  async save(family: Family, tables: "filter" | "existing"): Promise<string> {
+  async saveExisting(family: Family, tables: readonly string[]): Promise<string> {
+    try {
+      return await this.#saveWith(family, ["-c"]);
+    } catch (error) {
+      if (!(error instanceof RampartError) || !String(error.cause).includes("Failed to list table names")) throw error;
+    }
+    let text = "";
+    for (const table of tables) text += await this.#saveWith(family, ["-c", "-t", table]);
+    return text;
+  }
+
+  async #saveWith(family: Family, args: readonly string[]): Promise<string> {
     const program = this.#programs(family).save;
-    const args = tables === "filter" ? ["-c", "-t", "filter"] : ["-c"];
     const result = await this.#run(program, args, "");
     if (result.status !== 0) throw failure(program, result, undefined);
     if (/^# Table `filter' is incompatible/m.test(result.stdout)) {
@@ -64,7 +79,7 @@ export class Iptables {
     if (result.status === 0) return;
     if (/unable to initialize table/.test(result.stderr)) {
       // iptables-legacy-restore does not say why: save does.
-      await this.save(family, "filter");
+      await this.save(family);
     }
     throw failure(program, result, text);
   }

@@ -30,7 +30,7 @@ export async function removeHooks(options: RemoveOptions): Promise<string[]> {
   for (const iptables of await openAllVariants({ lockWaitSeconds, families, run })) {
     for (const family of families) {
       if (keep?.variant === iptables.variant && keep.families.includes(family)) continue;
-      const before = await carryOver(iptables, family, NO_CHAINS, await iptables.save(family, "existing"));
+      const before = await carryOver(iptables, family, NO_CHAINS, await iptables.saveExisting(family, ["filter"]));
       if (before === undefined) continue;
       const { chains, jumps } = installedChains(before);
       removed.push(

@@ -34,11 +34,15 @@ export async function carryOver(
       if (attempt === ATTEMPTS || !(error instanceof RampartError) || error.code !== "RAMPART_E_IPTABLES_FAILED") {
         throw error;
       }
-      const now = await iptables.save(family, "filter");
+      const now = await iptables.save(family);
       const changed = JSON.stringify(installedChains(now)) !== JSON.stringify(installed);
-      // EAGAIN: another iptables-legacy replaced the table between our read and write.
-      if (!changed && !error.message.includes("Resource temporarily unavailable")) throw error;
+      if (!changed && !isOvertaken(error.message)) throw error;
       before = now;
     }
   }
+}
+
+/** EAGAIN: another iptables-legacy replaced the table between restore's own read and write. Not its EAGAIN for the lock. */
+function isOvertaken(message: string): boolean {
+  return message.includes("Resource temporarily unavailable") && !message.includes("xtables lock");
 }

@@ -146,4 +146,6 @@ export interface NativeBinding {
   listInterfaces(): NativeInterface[];
   /** Calls back, coalesced, after link or address changes. */
   watchInterfaces(onChange: () => void): NativeInterfaceWatch;
+  /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
+  sendDatagram(socketPath: string, text: string): void;
 }

@@ -1,7 +1,8 @@
 /**
  * The kernel's own view of NFQUEUE queues in this network namespace:
  * /proc/net/netfilter/nfnetlink_queue, one line a bound queue. The file is
- * for root only, so a daemon with nothing but CAP_NET_ADMIN sees no queues.
+ * for real root only: a daemon with nothing but CAP_NET_ADMIN, or root of an
+ * ordinary user's namespace, sees no queues.
  */
 import { readFileSync } from "node:fs";
 
@@ -28,7 +29,7 @@ export function readKernelQueues(): KernelQueue[] {
 }
 
 /** Columns: queue, port id, pending, copy mode, copy range, queue dropped, user dropped, last id, "1". */
-export function parseKernelQueues(text: string): KernelQueue[] {
+function parseKernelQueues(text: string): KernelQueue[] {
   return text
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number))

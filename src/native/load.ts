@@ -22,13 +22,13 @@ function loadAddon(name: string, hint: string): unknown {
   }
 }
 
-/** The packet queue, conntrack and interfaces; RAMPART_E_NATIVE_MISSING when the addon is not built or does not load. */
+/** The binding's addon; RAMPART_E_NATIVE_MISSING when it is not built or does not load. */
 export function loadNative(): NativeBinding {
   return loadAddon("rampart", "run `npm run build:native`, which needs a C compiler and make") as NativeBinding;
 }
 
 /** Compiles libpcap expressions over raw IP packets. */
-export interface PacketFilterCompiler {
+interface PacketFilterCompiler {
   /** RAMPART_E_TAP_FILTER with libpcap's own message when the expression does not compile. */
   compile(expression: string): NativePacketFilter;
 }
@@ -44,7 +44,8 @@ export function loadPacketFilterCompiler(): PacketFilterCompiler {
       try {
         return addon.compile(expression);
       } catch (error) {
-        throw new RampartError("RAMPART_E_TAP_FILTER", `the filter "${expression}" is not valid: ${failureText(error)}`, {
+        const message = `the filter "${expression}" is not valid: ${failureText(error)}`;
+        throw new RampartError("RAMPART_E_TAP_FILTER", message, {
           hint: "write a pcap-filter(7) expression over IP packets, such as `tcp port 443 and host 10.0.0.1`",
           cause: error,
         });

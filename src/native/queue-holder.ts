@@ -10,31 +10,41 @@ import { readKernelQueues } from "./kernel-queues.ts";
 /** Protocol column of /proc/net/netlink. */
 const NETLINK_NETFILTER = 12;
 
-export interface QueueHolder {
+interface QueueHolder {
   readonly pid: number;
   readonly command: string;
 }
 
-/** The process that holds the queue, undefined when nobody does or it cannot be found out. */
+/**
+ * The process that holds a queue known to be held; undefined when it cannot be found out. Where the kernel's list of
+ * queues may not be read (only real root may), the answer is certain only if one process has all netfilter sockets.
+ */
 export function findQueueHolder(queue: number): QueueHolder | undefined {
-  const held = readKernelQueues().find((kernelQueue) => kernelQueue.queue === queue);
-  if (held === undefined) return undefined;
-  const inode = attempt(() => socketInode(readFileSync("/proc/net/netlink", "utf8"), held.peerPortId));
-  if (inode === undefined) return undefined;
-  const pid = (attempt(() => readdirSync("/proc")) ?? [])
-    .filter((entry) => /^[0-9]+$/.test(entry))
-    .find((entry) => holdsSocket(entry, inode));
-  if (pid === undefined) return undefined;
+  const queues = readKernelQueues();
+  const held = queues.find((kernelQueue) => kernelQueue.queue === queue);
+  if (held === undefined && queues.length > 0) return undefined;
+  const sockets = attempt(() => netfilterSockets(readFileSync("/proc/net/netlink", "utf8"), held?.peerPortId)) ?? [];
+  const owners = new Set(sockets.map(socketOwner));
+  const [pid] = owners;
+  if (pid === undefined || owners.size > 1) return undefined;
   return { pid: Number(pid), command: attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim()) ?? "unknown" };
 }
 
-/** Columns: socket address, protocol, port id, groups, ..., inode. */
-function socketInode(text: string, portId: number): string | undefined {
+/** Inodes of the namespace's netfilter sockets, or of the one with that port; the kernel's own has port 0. */
+function netfilterSockets(text: string, portId: number | undefined): string[] {
+  // Columns: socket address, protocol, port id, groups, ..., inode.
   return text
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
-    .find((columns) => Number(columns[1]) === NETLINK_NETFILTER && Number(columns[2]) === portId)
-    ?.at(-1);
+    .filter((columns) => Number(columns[1]) === NETLINK_NETFILTER && Number(columns[2]) !== 0)
+    .filter((columns) => portId === undefined || Number(columns[2]) === portId)
+    .map((columns) => columns.at(-1) as string);
+}
+
+/** The process that has the socket open, undefined when no process we may look into does. */
+function socketOwner(inode: string): string | undefined {
+  const processes = (attempt(() => readdirSync("/proc")) ?? []).filter((entry) => /^[0-9]+$/.test(entry));
+  return processes.find((pid) => holdsSocket(pid, inode));
 }
 
 function holdsSocket(pid: string, inode: string): boolean {

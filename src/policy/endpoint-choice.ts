@@ -12,7 +12,7 @@ export interface Interface {
   readonly addresses: readonly Address[];
 }
 
-export interface InactiveEndpoint {
+interface InactiveEndpoint {
   readonly endpoint: HostEndpoint;
   readonly reason: string;
 }

@@ -10,7 +10,7 @@ import { ruleMatches } from "./match-rule.ts";
 import { hasForwardPolicies, tierPolicies } from "./order.ts";
 
 /** The one built-in profile (SEMANTICS 1.8): it allows everything, both ways. */
-export const DEFAULT_ALLOW_PROFILE = "projectcalico-default-allow";
+const DEFAULT_ALLOW_PROFILE = "projectcalico-default-allow";
 
 /**
  * Decides a packet that starts a connection, addresses and ports as the

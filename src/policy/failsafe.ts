@@ -14,13 +14,13 @@ export interface EffectiveFelix {
 }
 
 /** Calico's defaults; inbound has SSH and DHCP replies, outbound has DNS and DHCP requests. */
-export const DEFAULT_FAILSAFE_INBOUND: readonly FailsafePort[] = [
+const DEFAULT_FAILSAFE_INBOUND: readonly FailsafePort[] = [
   ...ports("tcp", 22),
   ...ports("udp", 68),
   ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
 ];
 
-export const DEFAULT_FAILSAFE_OUTBOUND: readonly FailsafePort[] = [
+const DEFAULT_FAILSAFE_OUTBOUND: readonly FailsafePort[] = [
   ...ports("udp", 53, 67),
   ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
 ];

@@ -10,7 +10,7 @@ import type { EndpointChoice } from "./endpoint-choice.ts";
 import { evaluateEndpoint } from "./evaluate.ts";
 
 /** `return`: nothing here accepts or denies it; the rest of the machine's own rules decides. */
-export type WalkVerdict = "allow" | "deny" | "return";
+type WalkVerdict = "allow" | "deny" | "return";
 
 export interface Judgement {
   readonly verdict: WalkVerdict;

@@ -15,21 +15,27 @@ import { killed, liveChange, mistake, policiesAtWork } from "./scenario.ts";
 const POLICY_DIRECTORY = new URL("../../config/quickstart/", import.meta.url);
 
 const report = new Report(process.stdout);
+let interrupted = false;
 try {
   const started = performance.now();
   await run();
   report.summary((performance.now() - started) / 1000);
   process.exitCode = report.allHeld ? 0 : 1;
 } catch (error) {
-  process.stderr.write(`\n${error instanceof RampartError ? formatError(error) : String((error as Error).stack)}\n`);
-  process.exitCode = 1;
+  const text = error instanceof RampartError ? formatError(error) : String((error as Error).stack);
+  process.stderr.write(interrupted ? "\ninterrupted\n" : `\n${text}\n`);
+  process.exitCode = interrupted ? 130 : 1;
 }
 
 async function run(): Promise<void> {
   report.chapter("Rampart quickstart", "A protected host, a friendly office, a visitor, an attacker, in a sandbox.");
   const sandbox = await Sandbox.create();
-  // The sandbox ends with this process in any case; this makes Ctrl-C quick.
-  process.once("SIGINT", () => process.exit(130));
+  // Whatever is being tried fails when its hosts are gone, and the way out cleans up.
+  const interrupt = () => {
+    interrupted = true;
+    void sandbox.destroy();
+  };
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
     const lab = await buildLab(sandbox);
     const rampart = await startRampart(lab.node.host, {

@@ -46,7 +46,7 @@ export class Report {
     const mark = held ? this.#paint("32", pad("ok", WIDTHS.mark)) : this.#paint("31", pad("WRONG", WIDTHS.mark));
     const outcome = held ? happened : `${happened}, expected ${expected}`;
     const columns = `${pad(what, WIDTHS.what)}${pad(family, WIDTHS.family)}${pad(outcome, WIDTHS.happened)}`;
-    this.#write(`  ${mark}${columns}${decidedBy}`);
+    this.#write(`  ${mark}${columns}${decidedBy}`.trimEnd());
   }
 
   /** A line for each chapter, what did not hold once more, and the verdict. */
@@ -76,5 +76,5 @@ export class Report {
 }
 
 function pad(text: string, width: number): string {
-  return text.length < width ? text.padEnd(width) : `${text} `;
+  return text.length < width ? text.padEnd(width) : `${text}  `;
 }

@@ -17,7 +17,7 @@ export interface Stage {
   readonly report: Report;
 }
 
-const END_OF_TIER = "denied: end-of-tier";
+const END_OF_TIER = "denied at the end of tier default";
 const WEB_RULE = "allowed by web ingress[0]";
 const NOBODY_TO_ASK = "queued, and nobody answers";
 const DOWNLOAD = "visitor's download";

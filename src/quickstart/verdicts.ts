@@ -29,7 +29,10 @@ export class Verdicts {
     return this.#rampart.logs().length;
   }
 
-  /** `allowed by web ingress[0]` and the like; undefined when the daemon did not judge this connection. */
+  /**
+   * `allowed by web ingress[0]`, `denied at the end of tier default` and the like; undefined when the daemon did not
+   * judge this connection.
+   */
   async of(connection: Connection, mark: number, patienceMs = LOG_DELAY_MS): Promise<string | undefined> {
     const deadline = Date.now() + patienceMs;
     for (;;) {
@@ -54,6 +57,7 @@ function tellsOf(line: LogLine, connection: Connection): boolean {
 function describe(line: LogLine): string {
   const { msg } = line;
   const policy = line["policy"];
-  if (policy === undefined || policy === null) return `${msg}: ${String(line["reason"])}`;
+  if (line["reason"] === "end-of-tier") return `${msg} at the end of tier ${String(line["tier"])}`;
+  if (policy === undefined) return `${msg}: ${String(line["reason"])}`;
   return `${msg} by ${String(policy)} ${String(line["rule"])}`;
 }

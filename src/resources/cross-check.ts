@@ -5,6 +5,7 @@
  */
 import type { SourceLocation } from "../errors/rampart-error.ts";
 import type { Diagnostics } from "./diagnostics.ts";
+import type { LoadRecord } from "./resource-context.ts";
 import { BUILT_IN_TIERS } from "./tier.ts";
 import type { Resource, ResourceSet, Tier } from "./types.ts";
 
@@ -15,22 +16,21 @@ import type { Resource, ResourceSet, Tier } from "./types.ts";
 export function crossCheck(
   resources: readonly Resource[],
   tiersComplete: boolean,
-  diagnostics: Diagnostics,
+  { diagnostics, tierReferences }: LoadRecord,
 ): ResourceSet {
   const unique = rejectDuplicates(resources, diagnostics);
   const tiers = withBuiltIns(ofKind(unique, "Tier"));
-  const policies = ofKind(unique, "GlobalNetworkPolicy");
   if (tiersComplete) {
     const names = new Set(tiers.map((tier) => tier.name));
-    for (const policy of policies) {
-      if (names.has(policy.tier)) continue;
-      const message = `policy ${policy.name} is in tier "${policy.tier}", which does not exist`;
-      const hint = `add a Tier named "${policy.tier}", or correct spec.tier`;
-      diagnostics.error("RAMPART_E_TIER_MISSING", message, policy.location, hint);
+    for (const { policy, tier, location } of tierReferences) {
+      if (names.has(tier)) continue;
+      const message = `policy ${policy} is in tier "${tier}", which does not exist`;
+      const hint = `add a Tier named "${tier}", or correct spec.tier`;
+      diagnostics.error("RAMPART_E_TIER_MISSING", message, location, hint);
     }
   }
   return {
-    policies: byName(policies),
+    policies: byName(ofKind(unique, "GlobalNetworkPolicy")),
     hostEndpoints: byName(ofKind(unique, "HostEndpoint")),
     networkSets: byName(ofKind(unique, "GlobalNetworkSet")),
     tiers: byName(tiers),

@@ -11,6 +11,7 @@ import { SUBDOMAIN_NAME } from "./resource-name.ts";
 import { describe } from "./schema-issue.ts";
 import type { FelixConfiguration } from "./types.ts";
 import { refuseFeature } from "./unsupported-feature.ts";
+import type { ValuePath } from "./yaml-document.ts";
 
 const INBOUND = "failsafeInboundHostPorts";
 const OUTBOUND = "failsafeOutboundHostPorts";
@@ -72,7 +73,11 @@ class FieldsWithoutCase {
   }
 }
 
-function readDenyAction(value: unknown, path: readonly string[], context: ResourceContext): "Drop" | "Reject" | undefined {
+function readDenyAction(
+  value: unknown,
+  path: ValuePath,
+  context: ResourceContext,
+): FelixConfiguration["denyAction"] {
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value === "string") {
     if (value.toLowerCase() === "drop") return "Drop";

@@ -42,11 +42,13 @@ export const globalNetworkPolicy = defineKind({
     const egress = readRules(spec.egress, ["spec", "egress"], context);
     const types = readTypes(spec.types, ingress, egress, context);
     const selector = readSelector(spec.selector ?? "", ["spec", "selector"], context);
+    const tier = spec.tier === "" ? DEFAULT_TIER : (spec.tier ?? DEFAULT_TIER);
+    if (tier !== DEFAULT_TIER) context.refersToTier(meta.name, tier, ["spec", "tier"]);
     if (selector === undefined) return undefined;
     return {
       ...meta,
       kind: "GlobalNetworkPolicy",
-      tier: spec.tier === "" ? DEFAULT_TIER : (spec.tier ?? DEFAULT_TIER),
+      tier,
       order: spec.order ?? undefined,
       selector,
       types,

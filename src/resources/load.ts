@@ -14,6 +14,7 @@ import type { LoadWarning } from "./diagnostics.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import type { LoadLimits } from "./load-limits.ts";
 import { DEFAULT_LIMITS } from "./load-limits.ts";
+import type { LoadRecord } from "./resource-context.ts";
 import { ResourceContext } from "./resource-context.ts";
 import { lookUpKind } from "./resource-registry.ts";
 import { describe } from "./schema-issue.ts";
@@ -45,6 +46,7 @@ export function loadResources(paths: readonly string[], options: LoadOptions = {
 class Load {
   private readonly limits: LoadLimits;
   private readonly diagnostics: Diagnostics;
+  private readonly record: LoadRecord;
   private readonly resources: Resource[] = [];
   private documents = 0;
   /** False once a document that may have been a Tier could not be read. */
@@ -53,6 +55,7 @@ class Load {
   constructor(limits: LoadLimits) {
     this.limits = limits;
     this.diagnostics = new Diagnostics(limits.errors, limits.warnings);
+    this.record = { diagnostics: this.diagnostics, tierReferences: [] };
   }
 
   run(paths: readonly string[]): LoadResult {
@@ -62,7 +65,7 @@ class Load {
       if (this.stopped) break;
       this.readFile(file);
     }
-    const resources = crossCheck(this.resources, this.tiersComplete && !this.stopped, this.diagnostics);
+    const resources = crossCheck(this.resources, this.tiersComplete && !this.stopped, this.record);
     return { resources, errors: this.diagnostics.errors, warnings: this.diagnostics.warnings, files };
   }
 
@@ -91,9 +94,15 @@ class Load {
   }
 
   /** A resource, or a List of them, at `path` of its document. */
-  private readValue(document: YamlDocument, value: YamlValue, path: ValuePath, into: Resource[], itemOf = NO_LIST): void {
+  private readValue(
+    document: YamlDocument,
+    value: YamlValue,
+    path: ValuePath,
+    into: Resource[],
+    itemOf: ListDefaults = NO_LIST,
+  ): void {
     if (this.stopped) return;
-    const context = new ResourceContext(document, path, this.diagnostics);
+    const context = new ResourceContext(document, path, this.record);
     if (++this.documents > this.limits.documents) {
       const hint = "split the policies over several hosts, or remove what this host does not need";
       context.error("RAMPART_E_LIMIT", [], `more than ${this.limits.documents} documents`, hint);
@@ -142,7 +151,7 @@ class Load {
     const itemsPath = [...path, "items"];
     if (items === undefined || items === null) return;
     if (!Array.isArray(items)) {
-      const context = new ResourceContext(document, path, this.diagnostics);
+      const context = new ResourceContext(document, path, this.record);
       const message = `expected a list of resources, got ${describe(items)}`;
       context.error("RAMPART_E_TYPE", ["items"], message, "start each resource with `- `");
       this.tiersComplete = false;

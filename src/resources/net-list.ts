@@ -15,7 +15,8 @@ export function readRuleNets(values: readonly string[], path: ValuePath, context
   return readNets(values, path, context, (parsed, itemPath, text) => {
     if (parsed.hostBits) {
       const message = `${describe(text)} has bits set beyond its length`;
-      context.error("RAMPART_E_CIDR", itemPath, message, `write ${formatCidr(parsed.cidr)}, or the address with its full length`);
+      const hint = `write ${formatCidr(parsed.cidr)}, or the address with its full length`;
+      context.error("RAMPART_E_CIDR", itemPath, message, hint);
       return false;
     }
     if (parsed.bare) {

@@ -8,16 +8,31 @@ import type { Diagnostics, WarningCode } from "./diagnostics.ts";
 import type { ValuePath, YamlDocument } from "./yaml-document.ts";
 import { formatPath } from "./yaml-document.ts";
 
+/** A policy names a tier; whether it exists is known once everything is loaded. */
+export interface TierReference {
+  readonly policy: string;
+  readonly tier: string;
+  readonly location: SourceLocation;
+}
+
+/** What the resources of one load report and refer to. */
+export interface LoadRecord {
+  readonly diagnostics: Diagnostics;
+  readonly tierReferences: TierReference[];
+}
+
 export class ResourceContext {
   private readonly document: YamlDocument;
   /** Where the resource stands in its document: empty, or `items[n]` of a List. */
   private readonly base: ValuePath;
   private readonly diagnostics: Diagnostics;
+  private readonly tierReferences: TierReference[];
 
-  constructor(document: YamlDocument, base: ValuePath, diagnostics: Diagnostics) {
+  constructor(document: YamlDocument, base: ValuePath, record: LoadRecord) {
     this.document = document;
     this.base = base;
-    this.diagnostics = diagnostics;
+    this.diagnostics = record.diagnostics;
+    this.tierReferences = record.tierReferences;
   }
 
   /** Errors of the whole load so far; unchanged over a conversion means the resource is good. */
@@ -50,6 +65,10 @@ export class ResourceContext {
 
   warn(code: WarningCode, path: ValuePath, message: string): void {
     this.diagnostics.warn(code, `${formatPath(path)}: ${message}`, this.location(path));
+  }
+
+  refersToTier(policy: string, tier: string, path: ValuePath): void {
+    this.tierReferences.push({ policy, tier, location: this.location(path) });
   }
 
   /** Warns of each key of `object` that is not in `known`; such fields have no effect (SEMANTICS 1.1). */

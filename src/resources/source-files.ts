@@ -112,5 +112,6 @@ function reportFileError(path: string, cause: unknown, diagnostics: Diagnostics)
     return;
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
-  diagnostics.error("RAMPART_E_FILE_READ", `cannot read ${path}: ${reason}`, location, "check its type and permissions");
+  const hint = "check its type and permissions";
+  diagnostics.error("RAMPART_E_FILE_READ", `cannot read ${path}: ${reason}`, location, hint);
 }

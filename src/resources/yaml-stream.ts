@@ -109,11 +109,12 @@ function readDocument(
 ): YamlDocument | "unreadable" | undefined {
   // The package only warns about tags and directives it does not know, and then guesses.
   const problems = [...document.errors, ...document.warnings];
+  // What is missing at the end of the file is missed after its last character, not on the line after it.
   for (const problem of problems.slice(0, SYNTAX_ERRORS_PER_DOCUMENT)) {
     diagnostics.error(
       "RAMPART_E_YAML_SYNTAX",
       `not valid YAML: ${problem.message}`,
-      locate(source, problem.pos[0]),
+      locate(source, Math.min(problem.pos[0], source.text.trimEnd().length)),
       "correct the YAML here; indentation and quotes are the usual causes",
     );
   }

@@ -154,7 +154,8 @@ function readScalar(scalar: Scalar): YamlValue {
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
     return value;
   }
-  throw new YamlProblem("RAMPART_E_YAML_SYNTAX", "not a YAML value", startOf(scalar), "use text, a number or a boolean");
+  const hint = "use text, a number or a boolean";
+  throw new YamlProblem("RAMPART_E_YAML_SYNTAX", "not a YAML value", startOf(scalar), hint);
 }
 
 function startOf(node: Node): number {

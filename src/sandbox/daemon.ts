@@ -207,11 +207,18 @@ export class RampartProcess {
     return (await this.#process?.exited) ?? { code: null, signal: null };
   }
 
-  /** SIGTERM, wait for the end, and remove the files. */
+  /** SIGTERM, wait for the end, and remove the files. The hooks stay, as after any stop of the daemon. */
   async stop(): Promise<ProcessExit> {
     const exit = (await this.#process?.stop()) ?? { code: null, signal: null };
     rmSync(this.#directory, { recursive: true, force: true });
     return exit;
+  }
+
+  /** Stop, and leave the host as it was before the first start. */
+  async uninstall(): Promise<void> {
+    await this.#process?.stop();
+    await this.command(["hooks", "remove"], { check: true });
+    await this.stop();
   }
 
   async #isReady(): Promise<boolean> {

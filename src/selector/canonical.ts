@@ -31,5 +31,5 @@ function canonicalList(op: "and" | "or", operands: readonly SelectorNode[]): Sel
     for (const each of canonical.op === op ? canonical.operands : [canonical]) byText.set(formatSelector(each), each);
   }
   const sorted = [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node);
-  return sorted.length === 1 ? sorted[0] as SelectorNode : { op, operands: sorted };
+  return sorted.length === 1 ? (sorted[0] as SelectorNode) : { op, operands: sorted };
 }

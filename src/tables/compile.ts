@@ -88,7 +88,7 @@ function programItems(
       policy[direction].forEach((_, index) => push(rules.policyRule(policy, direction, index)));
     }
     if (policies.length > 0 && tier.defaultAction !== "Pass") {
-      push(rules.impliedRule("deny", "end-of-tier", tier.name));
+      push(rules.impliedRule(direction, "deny", "end-of-tier", tier.name));
     }
     for (let i = first; i < items.length; i++) {
       const rule = items[i].rule;
@@ -96,9 +96,9 @@ function programItems(
     }
   }
   if (policyClass === "normal") {
-    if (endpoint.profiles.includes("projectcalico-default-allow")) push(rules.impliedRule("allow", "profile"));
-    else push(rules.impliedRule("deny", "no-policy"));
-  } else if (hasForwardPolicies(set, endpoint)) push(rules.impliedRule("continue", "forward-default"));
-  else push(rules.impliedRule("allow", "forward-default"));
+    if (endpoint.profiles.includes("projectcalico-default-allow")) push(rules.impliedRule(direction, "allow", "profile"));
+    else push(rules.impliedRule(direction, "deny", "no-policy"));
+  } else if (hasForwardPolicies(set, endpoint)) push(rules.impliedRule(direction, "continue", "forward-default"));
+  else push(rules.impliedRule(direction, "allow", "forward-default"));
   return items;
 }

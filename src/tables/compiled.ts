@@ -15,6 +15,7 @@
  * satisfy, not by the number of rules.
  */
 import type { PolicyVerdict, Reason, RuleReference } from "../policy/decision.ts";
+import type { Direction } from "../resources/types.ts";
 import type { AddressClasses } from "./address-classes.ts";
 import type { KeyTable } from "./key-table.ts";
 import type { PackedLists } from "./shared-arrays.ts";
@@ -75,6 +76,7 @@ export const ProgramKind = { NORMAL_INGRESS: 0, NORMAL_EGRESS: 1, FORWARD_INGRES
 export interface RuleInfo {
   readonly verdict: PolicyVerdict | "pass" | "log";
   readonly reason: Reason;
+  readonly direction: Direction;
   readonly tier: string | undefined;
   readonly rule: RuleReference | undefined;
 }

@@ -74,7 +74,7 @@ export class RuleBuilder {
             whenAbsent: rule.icmp === undefined,
           }),
         },
-        { verdict: VERDICT[rule.action], reason: "policy", tier: policy.tier, rule: reference },
+        { verdict: VERDICT[rule.action], reason: "policy", direction, tier: policy.tier, rule: reference },
       );
       this.#policyRules.set(rule, id);
     }
@@ -99,17 +99,17 @@ export class RuleBuilder {
             whenAbsent: false,
           }),
         },
-        { verdict: "allow", reason: "failsafe", tier: undefined, rule: undefined },
+        { verdict: "allow", reason: "failsafe", direction, tier: undefined, rule: undefined },
       ];
     });
   }
 
   /** A rule every packet matches: what happens where no policy rule decides. */
-  impliedRule(verdict: Decision["verdict"], reason: Decision["reason"], tier?: string): number {
+  impliedRule(direction: Direction, verdict: Decision["verdict"], reason: Decision["reason"], tier?: string): number {
     const action = { allow: RuleAction.ALLOW, deny: RuleAction.DENY, continue: RuleAction.CONTINUE }[verdict];
-    return this.#impliedRule(`${verdict}:${reason}:${tier ?? ""}`, () => [
+    return this.#impliedRule(`${direction}:${verdict}:${reason}:${tier ?? ""}`, () => [
       { ...ANY_PACKET, action },
-      { verdict, reason, tier, rule: undefined },
+      { verdict, reason, direction, tier, rule: undefined },
     ]);
   }
 

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -190,10 +190,10 @@ describe("a stream", () => {
     const event = "x".repeat(10_000);
     let pushed = 0;
     let dropped = 0;
-    let flood = true;
+    const flood = { on: true };
     await serve({
       flood: async (_params, stream) => {
-        while (flood) {
+        while (flood.on) {
           for (let i = 0; i < 100; i++) {
             if (stream.push(event)) pushed++;
             else dropped++;
@@ -210,7 +210,7 @@ describe("a stream", () => {
     await expect.poll(() => dropped).toBeGreaterThan(10_000);
     const held = pushed * event.length;
     expect(held).toBeLessThan(4 * 1024 * 1024);
-    flood = false;
+    flood.on = false;
     stream.resume();
     expect(await stream.done).toBe("end");
     expect(events.at(-1)).toBe("after the flood");

@@ -21,8 +21,7 @@ beforeEach(async () => {
   rampart = await startRampart(lab.shield, { policies: { "policy.yaml": POLICY } });
 });
 afterEach(async () => {
-  await rampart.command(["hooks", "remove"]);
-  await rampart.stop();
+  await rampart.uninstall();
 });
 
 describe.each(FAMILIES)("SIGKILL over $family", ({ shield, client }) => {

@@ -10,6 +10,9 @@ import { readFile } from "node:fs/promises";
 import type { CommandRunner } from "../../src/hooks/command.ts";
 import { runCommand } from "../../src/hooks/command.ts";
 
+/** Users' shells often lack the system directories. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+
 export class Namespace {
   readonly #holder: ChildProcess;
   readonly #enter: readonly string[];
@@ -21,7 +24,7 @@ export class Namespace {
 
   static async create(): Promise<Namespace> {
     const script = "mount -t tmpfs tmpfs /run && ip link set lo up && echo ready && exec sleep 600";
-    const holder = spawn("unshare", ["-Urnmpf", "--kill-child", "--mount-proc", "sh", "-c", script]);
+    const holder = spawn("unshare", ["-Urnmpf", "--kill-child", "--mount-proc", "sh", "-c", script], { env: ENVIRONMENT });
     let said = "";
     holder.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const ready = once(holder.stdout, "data");
@@ -49,6 +52,7 @@ export class Namespace {
 
   /** Starts a program that ends with the namespace. */
   spawn(file: string, args: readonly string[]): ChildProcess {
-    return spawn("nsenter", [...this.#enter, file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const stdio = ["ignore", "pipe", "inherit"] as const;
+    return spawn("nsenter", [...this.#enter, file, ...args], { stdio: [...stdio], env: ENVIRONMENT });
   }
 }

@@ -12,7 +12,7 @@ interface Interface {
 
 test("the list has every link with its state and its own addresses, however many there are", async () => {
   const { before, after, many } = await run<{ before: Interface[]; after: Interface[]; many: number }>("list");
-  expect(before).toEqual([{ index: 1, name: "lo", up: expect.any(Boolean) as boolean, addresses: expect.any(Array) as [] }]);
+  expect(before.map(({ index, name }) => [index, name])).toEqual([[1, "lo"]]);
   expect(after.find(({ name }) => name === "lo")).toEqual({
     index: 1,
     name: "lo",
@@ -23,15 +23,16 @@ test("the list has every link with its state and its own addresses, however many
   expect(left).toMatchObject({ up: true });
   expect(left?.addresses).toEqual(expect.arrayContaining(["10.1.0.1", "10.1.0.2", "fd01::1"]));
   expect(after.find(({ name }) => name === "right")).toMatchObject({ up: false, addresses: ["10.2.0.1"] });
-  expect(many).toBe(after.length + 600);
+  expect(many).toBe(after.length + 200);
 });
 
 test("the watch calls after link and address changes of both families, and not after close", async () => {
   expect(await run("watch")).toEqual({ seen: 5, afterClose: 0 });
 });
 
-test("four thousand changes at once are a few calls, also when the socket overflowed, and watching goes on", async () => {
-  const { flooded, addresses } = await run<{ flooded: number; addresses: number }>("flood");
+test("thousands of changes at once are a few calls, though the socket overflowed, and watching goes on", async () => {
+  const { flooded, dropped, addresses } = await run<Record<"flooded" | "dropped" | "addresses", number>>("flood");
+  expect(dropped).toBeGreaterThan(0);
   expect(flooded).toBeLessThan(10);
   expect(addresses).toBeGreaterThanOrEqual(4001);
 });

@@ -76,25 +76,13 @@ test("without CAP_NET_ADMIN the error says so, and the kernel's list reads as em
   expect(result.queues).toEqual([]);
 });
 
-test("the kernel's list of queues tells what waits and what was dropped", async () => {
-  const [first, second] = (await run<{ peerPortId: number }[]>("kernelQueues")).toSorted(
-    (a, b) => b.peerPortId - a.peerPortId,
-  );
-  const queues = [first, second];
-  expect(queues).toContainEqual({
-    queue: 100,
-    peerPortId: expect.any(Number) as number,
-    pending: 10,
-    copyRange: 256,
-    kernelDropped: 5,
-    userDropped: 0,
-  });
-  expect(queues).toContainEqual({
-    queue: 7,
-    peerPortId: expect.any(Number) as number,
-    pending: 0,
-    copyRange: 512,
-    kernelDropped: 0,
-    userDropped: 0,
-  });
+test("the kernel's list of queues, readable to real root, tells what waits and what was dropped", async () => {
+  const peerPortId = expect.any(Number) as number;
+  const queues = [
+    { queue: 100, peerPortId, pending: 10, copyRange: 256, kernelDropped: 5, userDropped: 0 },
+    { queue: 7, peerPortId, pending: 0, copyRange: 512, kernelDropped: 0, userDropped: 0 },
+  ];
+  const readable = process.getuid?.() === 0;
+  const seen = await run<{ queue: number }[]>("kernelQueues");
+  expect(seen.toSorted((a, b) => b.queue - a.queue)).toEqual(readable ? queues : []);
 });

@@ -274,6 +274,15 @@ describe("copies shorter than the headers", () => {
     }
   });
 
+  it("are truncated inside options and extension headers of protocols without a header of ours, too", () => {
+    const v4 = build.ipv4({ protocol: 47, options: zeros(8) }, zeros(4));
+    expect(failureOf(v4, { copied: 27 })).toBe("truncated-copy");
+    expect(failureOf(v4, { copied: 28 })).toBe("none");
+    const v6 = build.ipv6({ next: 60 }, join(build.options(59, zeros(14)), zeros(4)));
+    expect(failureOf(v6, { copied: 55 })).toBe("truncated-copy");
+    expect(failureOf(v6, { copied: 56 })).toBe("none");
+  });
+
   it("are enough when only payload is missing", () => {
     const packet = build.ipv4({ protocol: 17 }, build.udp({}, zeros(1000)));
     expect(failureOf(packet, { copied: 28 })).toBe("none");

@@ -143,7 +143,7 @@ function arbitraryPolicy(tiers: readonly string[]): fc.Arbitrary<GlobalNetworkPo
 }
 
 /** All nets of a rule have one IP version, which agrees with the rule's; numbered ports come with a protocol. */
-export function arbitraryRule(): fc.Arbitrary<Rule> {
+function arbitraryRule(): fc.Arbitrary<Rule> {
   return family.chain((version) =>
     fc
       .record({

@@ -35,13 +35,13 @@ export function address(text: string): Address {
   return parsed;
 }
 
-export function cidr(text: string): Cidr {
+function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
   if (!parsed.ok) throw new Error(`not a prefix: ${text}`);
   return parsed.cidr;
 }
 
-export interface EntityOptions {
+interface EntityOptions {
   readonly nets?: readonly string[];
   readonly notNets?: readonly string[];
   readonly selector?: string;
@@ -58,7 +58,7 @@ export interface RuleOptions extends Partial<Omit<Rule, "source" | "destination"
   readonly destination?: EntityOptions;
 }
 
-export function entity(options: EntityOptions = {}): EntityRule {
+function entity(options: EntityOptions = {}): EntityRule {
   return {
     nets: (options.nets ?? []).map(cidr),
     notNets: (options.notNets ?? []).map(cidr),
@@ -138,7 +138,7 @@ export function tier(name: string, order: number | undefined, defaultAction: Tie
   return { kind: "Tier", ...meta(name), order, defaultAction };
 }
 
-export const BUILT_IN_TIERS: readonly Tier[] = [
+const BUILT_IN_TIERS: readonly Tier[] = [
   tier("kube-admin", 1_000, "Pass"),
   tier("default", 1_000_000),
   tier("kube-baseline", 10_000_000, "Pass"),

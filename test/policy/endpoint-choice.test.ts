@@ -53,6 +53,14 @@ describe("which HostEndpoint governs an interface (SEMANTICS 3.3)", () => {
     expect(governs(choose(b, { ...a, name: "c" }), "eth0")).toBe("b");
   });
 
+  it("does not depend on the order in which the endpoints were loaded", () => {
+    const endpoints = ["d", "b"].map((name) => hostEndpoint({ name }));
+    const wildcards = ["c", "a"].map((name) => hostEndpoint({ name, interfaceName: "*" }));
+    const set = { ...resourceSet(), hostEndpoints: [...endpoints, ...wildcards] };
+    const choice = chooseEndpoints(set, NODE, INTERFACES);
+    expect([governs(choice, "eth0"), governs(choice, "eth1")]).toEqual(["b", "a"]);
+  });
+
   it("an interface that does not exist yet has its endpoint already, with a warning", () => {
     const choice = choose(
       hostEndpoint({ name: "b", interfaceName: "wan9" }),

@@ -45,7 +45,7 @@ describe("any resources and packets", () => {
           }
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     // The generators are of use only while they reach every outcome.
     expect([...seen.keys()].toSorted()).toEqual([

@@ -178,7 +178,7 @@ describe("the grammar of selectors (SEMANTICS 2)", () => {
         expect(error.offset).toBeGreaterThanOrEqual(0);
         expect(error.offset).toBeLessThanOrEqual(each.length);
       }),
-      { numRuns: 10_000 },
+      { numRuns: 5_000 },
     );
   });
 });

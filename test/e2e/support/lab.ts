@@ -71,9 +71,14 @@ export class Lab {
     await sandbox.link(shield, client, {
       addresses: [
         ["10.77.0.1/24", "fd77::1/64"],
-        ["10.77.0.2/24", "10.77.0.3/24", "fd77::2/64", "fd77::3/64"],
+        ["10.77.0.2/24", "fd77::2/64"],
       ],
     });
+    // Deprecated, so that the client speaks from it only when told to.
+    for (const other of ["10.77.0.3/24", "fd77::3/64"]) {
+      const argv = ["ip", "address", "add", other, "dev", "eth0", "preferred_lft", "0"];
+      await client.run(other.includes(":") ? [...argv, "nodad"] : argv, { check: true });
+    }
     const servers = new Map<string, Server>();
     for (const host of [shield, client]) {
       for (const port of TCP_PORTS) servers.set(`${host.name} ${port}`, await tcpEchoServer(host, port));

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The command line: one file a command, this one puts them together and prints what they throw. */
+import { Command } from "commander";
+import { formatError, RampartError } from "../errors/rampart-error.ts";
+import { version } from "../daemon/status.ts";
+import { registerCheck } from "./check.ts";
+import { planFromConfig } from "./hook-plan.ts";
+import { registerHooks } from "./hooks.ts";
+import { registerReload } from "./reload.ts";
+import { registerRun } from "./run.ts";
+import { registerStatus } from "./status.ts";
+import { registerTap } from "./tap.ts";
+
+const program = new Command("rampart")
+  .description("host firewall: Calico-style policies from YAML, enforced through NFQUEUE, without a cluster")
+  .version(version);
+registerRun(program);
+registerCheck(program);
+registerStatus(program);
+registerReload(program);
+registerTap(program);
+registerHooks(program, planFromConfig);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${error instanceof RampartError ? formatError(error) : String((error as Error).stack ?? error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,75 @@
+/** `rampart status`: what the running daemon enforces, on one page. */
+import type { Command } from "commander";
+import { loadSettings } from "../config/settings.ts";
+import { controlRequest } from "../control/client.ts";
+import { type DaemonStatus, parseDaemonStatus } from "../control/status.ts";
+
+interface StatusOptions {
+  readonly json?: boolean;
+  readonly config?: string;
+  readonly socket?: string;
+}
+
+export function registerStatus(program: Command): void {
+  program
+    .command("status")
+    .description("show what the running daemon enforces")
+    .option("--json", "as JSON, all that the daemon tells")
+    .option("-c, --config <file>", "settings file, for the control socket's path")
+    .option("--socket <path>", "the daemon's control socket")
+    .action(async (options: StatusOptions) => {
+      const socket = options.socket ?? loadSettings(options.config).settings.control.socket;
+      const status = await controlRequest(socket, "status");
+      const text = options.json === true ? JSON.stringify(status, undefined, 2) : statusPage(parseDaemonStatus(status));
+      process.stdout.write(`${text}\n`);
+    });
+}
+
+/** The page, without a final newline. */
+export function statusPage(status: DaemonStatus): string {
+  const { packets, hooks } = status;
+  const families = hooks.families.length === 0 ? "none" : hooks.families.join(" and ");
+  const hooksState = hooks.problems.length === 0 ? "in place" : "NOT as they should be";
+  const sections: [name: string, lines: string[]][] = [
+    ["policy", [`${status.policies} policies, generation ${status.generation}`, ...reloadLines(status)]],
+    ["endpoints", endpointLines(status)],
+    ["hooks", [`iptables-${hooks.variant}, ${families}: ${hooksState}`, ...hooks.problems]],
+    ["queues", status.queues.map(queueLine)],
+    ["packets", [`${packets.accepted} accepted, ${packets.dropped} dropped, ${packets.rejected} rejected`]],
+    ["flows", [`${status.flows} held in userspace`]],
+    ["overload", [status.failOpen ? "OPEN: packets pass unjudged (failOpen)" : "closed: packets are dropped"]],
+    ["warnings", status.warnings],
+  ];
+  const head = `rampart ${status.version} on ${status.node}: ${status.state} for ${duration(status.uptimeSeconds)}`;
+  return [`${head}, pid ${status.pid}`, ...sections.flatMap(([name, lines]) => section(name, lines))].join("\n");
+}
+
+function section(name: string, lines: readonly string[]): string[] {
+  return lines.map((line, i) => `  ${(i === 0 ? name : "").padEnd(10)} ${line}`);
+}
+
+function reloadLines({ lastReload }: DaemonStatus): string[] {
+  const { at, ok, durationMs, errors } = lastReload;
+  if (ok) return [`last reload ${at}, ok in ${Math.round(durationMs)} ms`];
+  return [`last reload ${at} FAILED, the policy before it stays in force:`, ...errors];
+}
+
+function endpointLines({ endpoints }: DaemonStatus): string[] {
+  if (endpoints.length === 0) return ["NONE on this host: nothing is protected"];
+  return endpoints.map(({ name, interfaces }) => {
+    return `${name}: ${interfaces.length === 0 ? "no interface at present" : interfaces.join(", ")}`;
+  });
+}
+
+function queueLine({ queue, packets, pending, kernelDropped, userDropped, enobufs }: DaemonStatus["queues"][number]): string {
+  const kernel = `${pending ?? "?"} waiting, dropped by the kernel ${kernelDropped ?? "?"} (queue full)`;
+  return `${queue}: ${packets} read, ${kernel} and ${userDropped ?? "?"} (buffer full), ${enobufs} buffer overflows`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}

@@ -1,0 +1,313 @@
+/**
+ * The daemon: starts everything in an order that can be undone, then keeps it
+ * in step with the files, the interfaces and the hooks.
+ *
+ *   settings, policies, rights -> control socket -> queues -> tables -> hooks -> ready
+ *
+ * A start that fails leaves nothing behind. A stop leaves the hooks: until the
+ * next start, established connections and failsafe ports work and nothing new
+ * passes; `rampart hooks remove` takes them away.
+ */
+import type { Logger } from "pino";
+import type { Settings } from "../config/settings.ts";
+import { ControlServer } from "../control/server.ts";
+import { WorkerPool } from "../datapath/worker-pool.ts";
+import { formatError, RampartError } from "../errors/rampart-error.ts";
+import { HookInstaller } from "../hooks/apply.ts";
+import { describeMarkOverlap } from "../hooks/mark-overlap.ts";
+import { MarkLayout } from "../hooks/marks.ts";
+import { ipv6Support } from "../hooks/variant.ts";
+import { createRegistry } from "../metrics/registry.ts";
+import { MetricsServer } from "../metrics/server.ts";
+import type { NativeBinding, NativeInterfaceWatch } from "../native/binding.ts";
+import { loadNative } from "../native/load.ts";
+import type { LoadResult } from "../resources/load.ts";
+import { DecisionLog } from "./decision-log.ts";
+import { Enforcer } from "./enforcer.ts";
+import { readMetrics } from "./metrics-source.ts";
+import { FilePolicySource, type PolicySource } from "./policy-source.ts";
+import { RuleHitLedger } from "./rule-hits.ts";
+import { notifyService } from "./service-notify.ts";
+import { DaemonState } from "./state.ts";
+import { readStatus } from "./status.ts";
+import { TapFeed } from "./tap-feed.ts";
+
+const VERIFY_INTERVAL_MS = 5000;
+/** How often we look whether packets came back undone, the quick sign of broken hooks. */
+const RETURNED_INTERVAL_MS = 250;
+const INTERFACE_SETTLE_MS = 20;
+
+export class Daemon {
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #native: NativeBinding;
+  readonly #marks: MarkLayout;
+  readonly #source: PolicySource;
+  readonly #state: DaemonState;
+  readonly #ledger = new RuleHitLedger();
+  readonly #pool: WorkerPool;
+  #installer!: HookInstaller;
+  #enforcer!: Enforcer;
+  #control: ControlServer | undefined;
+  #metrics: MetricsServer | undefined;
+  #decisions: DecisionLog | undefined;
+  #tap: TapFeed | undefined;
+  #watch: NativeInterfaceWatch | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #interfaceTimer: NodeJS.Timeout | undefined;
+
+  /** `onFatal` is told of a failure the daemon cannot go on after. */
+  constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#native = loadNative();
+    this.#marks = new MarkLayout(settings.marks);
+    this.#source = new FilePolicySource(settings.policy.paths, settings.policy.debounceMs);
+    this.#state = new DaemonState(settings);
+    this.#pool = new WorkerPool({
+      firstQueue: settings.queue.number,
+      workers: settings.queue.workers,
+      maxLength: settings.queue.maxLength,
+      copyRange: settings.queue.copyRange,
+      receiveBuffer: settings.queue.receiveBuffer,
+      failOpen: settings.queue.failOpen,
+      marks: settings.marks,
+      flowCapacity: settings.flows.capacity,
+      recordAccepted: log.isLevelEnabled("debug"),
+      onUnknownInterface: () => this.#interfacesChanged(),
+      onFatal,
+    });
+  }
+
+  /** Resolves when the policy is in force. @throws RampartError; then everything is as before. */
+  async start(): Promise<void> {
+    const loaded = this.#source.load();
+    this.#reportLoad(loaded);
+    if (loaded.errors.length > 0) throw new PolicyError(loaded.errors);
+    try {
+      await this.#open();
+      await this.#enforce(loaded, "start");
+    } catch (error) {
+      await this.#closeEverything();
+      throw error;
+    }
+    this.#follow();
+    this.#state.phase = "enforcing";
+    notifyService(this.#native, "READY=1");
+    const { generation } = this.#state;
+    const { variant } = this.#installer;
+    this.#log.info({ generation, node: this.#settings.node, variant, pid: process.pid }, "enforcing");
+  }
+
+  /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
+  async reload(reason: string): Promise<readonly RampartError[]> {
+    const loaded = this.#source.load();
+    this.#reportLoad(loaded);
+    if (loaded.errors.length > 0) {
+      this.#state.reloadFailed(loaded.errors.map(formatError));
+      this.#log.error({ reason, errors: loaded.errors.length }, "policy not changed: the new files have errors");
+      return loaded.errors;
+    }
+    try {
+      await this.#enforce(loaded, reason);
+      return [];
+    } catch (error) {
+      const known =
+        error instanceof RampartError ? error : new RampartError("RAMPART_E_RELOAD", String(error), { cause: error });
+      this.#state.reloadFailed([formatError(known)]);
+      this.#log.error({ reason, code: known.code, err: error }, `policy not changed: ${known.message}`);
+      return [known];
+    }
+  }
+
+  /** Stops answering and closes everything; the hooks stay. */
+  async stop(): Promise<void> {
+    this.#state.phase = "stopping";
+    notifyService(this.#native, "STOPPING=1");
+    await this.#closeEverything();
+    this.#log.info("stopped; the hooks stay until the next start or `rampart hooks remove`");
+  }
+
+  async #open(): Promise<void> {
+    const { control, metrics, iptables, marks } = this.#settings;
+    const ipv6 = await ipv6Support();
+    if (!ipv6.supported) this.#warn("RAMPART_W_NO_IPV6", ipv6.warning);
+    this.#installer = new HookInstaller({ ...iptables, ipv6: ipv6.supported, marks: this.#marks });
+    await this.#checkMarks(marks);
+
+    const names = {
+      compilationOf: (generation: number) => this.#enforcer.compilationOf(generation),
+      interfaceName: (index: number) =>
+        this.#enforcer.current?.links.find((link) => link.index === index)?.name ?? (index === 0 ? undefined : `if${index}`),
+    };
+    this.#tap = new TapFeed(this.#pool, names);
+    this.#control = new ControlServer(
+      control.socket,
+      {
+        status: () => this.#readStatus(),
+        reload: async () => {
+          const errors = await this.reload("control");
+          return { generation: this.#state.generation, errors: errors.map(formatError) };
+        },
+        tap: (params, stream) => this.#tap?.hub.subscribe(stream, params),
+      },
+      { onInternalError: (method, error) => this.#log.error({ method, err: error }, "control method failed") },
+    );
+    await this.#control.listen();
+    if (metrics !== undefined) {
+      const registry = createRegistry(() =>
+        readMetrics({
+          state: this.#state,
+          pool: this.#pool,
+          enforcer: this.#enforcer,
+          installer: this.#installer,
+          ledger: this.#ledger,
+          tap: this.#tap,
+        }),
+      );
+      this.#metrics = new MetricsServer({
+        ...metrics,
+        registry,
+        alive: () => true,
+        ready: () => this.#state.readiness(),
+      });
+      await this.#metrics.listen();
+    }
+    this.#enforcer = new Enforcer({
+      settings: this.#settings,
+      marks: this.#marks,
+      native: this.#native,
+      pool: this.#pool,
+      installer: this.#installer,
+      onRetired: (retired, hits) => this.#ledger.retire(retired, hits),
+    });
+    await this.#pool.open();
+    this.#decisions = new DecisionLog(this.#log, names, this.#settings.log.deniedPerSecond);
+    this.#decisions.start(() => this.#pool.eventRings);
+  }
+
+  /** Another program's rule on purpose in our bits would read our decisions as its own, or write ours. */
+  async #checkMarks(masks: Settings["marks"]): Promise<void> {
+    const overlaps = await this.#installer.markOverlaps(masks);
+    const conflict = overlaps.find((overlap) => overlap.severity === "conflict");
+    for (const overlap of overlaps) {
+      if (overlap !== conflict) this.#warn("RAMPART_W_MARK_OVERLAP", describeMarkOverlap(overlap));
+    }
+    if (conflict !== undefined) {
+      throw new RampartError("RAMPART_E_MARK_OVERLAP", describeMarkOverlap(conflict), {
+        hint: "set marks.packet and marks.connection to bits no other program uses",
+      });
+    }
+  }
+
+  async #enforce(loaded: LoadResult, reason: string): Promise<void> {
+    const began = performance.now();
+    const enforced = await this.#enforcer.enforce(loaded.resources);
+    const durationMs = Math.round((performance.now() - began) * 10) / 10;
+    const warnings = [
+      ...loaded.warnings.map((w) => `${w.location.file}:${w.location.line}:${w.location.column}: ${w.code} ${w.message}`),
+      ...enforced.scope.choice.warnings,
+    ];
+    this.#state.enforced(enforced, durationMs, warnings);
+    for (const warning of enforced.scope.choice.warnings) this.#log.warn({ code: "RAMPART_W_ENDPOINT" }, warning);
+    for (const { endpoint, reason: why } of enforced.scope.choice.inactive) {
+      this.#log.warn({ code: "RAMPART_W_ENDPOINT_INACTIVE", endpoint: endpoint.name }, why);
+    }
+    this.#log.info(
+      { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
+      "policy in force",
+    );
+  }
+
+  /** From here on files, interfaces and hooks are watched. */
+  #follow(): void {
+    if (this.#settings.policy.watch) this.#source.watch(() => void this.reload("files"));
+    this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
+    this.#timers.push(setInterval(() => void this.#verifyHooks(), VERIFY_INTERVAL_MS));
+    let returned = 0;
+    this.#timers.push(
+      setInterval(() => {
+        const now = this.#pool.queues.reduce((sum, { counters }) => sum + counters.gauge("returned"), 0);
+        if (now > returned) void this.#verifyHooks();
+        returned = now;
+      }, RETURNED_INTERVAL_MS),
+    );
+  }
+
+  #interfacesChanged(): void {
+    if (this.#interfaceTimer !== undefined) return;
+    this.#interfaceTimer = setTimeout(() => {
+      this.#interfaceTimer = undefined;
+      this.#enforcer.followInterfaces().then(
+        (changed) => {
+          const current = this.#enforcer.current;
+          if (!changed || current === undefined) return;
+          this.#state.followed(current);
+          this.#log.info({ generation: this.#state.generation }, "interfaces changed; endpoints chosen again");
+        },
+        (error: unknown) => this.#log.error({ err: error }, "could not follow a change of interfaces"),
+      );
+    }, INTERFACE_SETTLE_MS);
+  }
+
+  async #verifyHooks(): Promise<void> {
+    const current = this.#enforcer.current;
+    if (current === undefined || this.#state.phase !== "enforcing") return;
+    try {
+      const problems = await this.#installer.verify(current.hooks);
+      // The set in force may have changed while we looked.
+      if (problems.length === 0 || this.#enforcer.current?.hooks !== current.hooks) {
+        this.#state.hookProblems = [];
+        return;
+      }
+      this.#state.hookProblems = problems;
+      this.#log.error({ problems }, "somebody changed rampart's hooks; putting them back");
+      await this.#enforcer.repairHooks();
+      this.#state.hooksRepaired++;
+      this.#state.hookProblems = [];
+    } catch (error) {
+      this.#log.error({ err: error }, "could not verify the hooks");
+    }
+  }
+
+  #readStatus(): Promise<unknown> {
+    return readStatus({ state: this.#state, pool: this.#pool, enforcer: this.#enforcer, installer: this.#installer });
+  }
+
+  #reportLoad(loaded: LoadResult): void {
+    for (const error of loaded.errors) this.#log.error({ code: error.code, ...error.location }, formatError(error));
+    for (const { code, message, location } of loaded.warnings) {
+      this.#log.warn({ code, ...location }, `${location.file}:${location.line}:${location.column}: ${message}`);
+    }
+  }
+
+  #warn(code: string, message: string): void {
+    this.#log.warn({ code }, message);
+  }
+
+  async #closeEverything(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#interfaceTimer);
+    this.#watch?.close();
+    await this.#source.close();
+    this.#tap?.stop();
+    await this.#control?.close();
+    await this.#metrics?.close();
+    await this.#pool.close();
+    this.#decisions?.drain(this.#pool.eventRings);
+    this.#decisions?.stop();
+  }
+}
+
+/** The policy files have errors; each has been reported already. */
+export class PolicyError extends RampartError {
+  readonly errors: readonly RampartError[];
+
+  constructor(errors: readonly RampartError[]) {
+    const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
+    super("RAMPART_E_POLICY", `the policy files have ${count}; nothing was changed`, {
+      hint: "correct them and see with `rampart check`",
+    });
+    this.errors = errors;
+  }
+}

@@ -1,0 +1,79 @@
+/** Gathers what the metrics page shows. */
+import type { GaugeName } from "../datapath/counters.ts";
+import { HookIndex, hookNames, outcomeReasons, verdictNames } from "../datapath/outcome.ts";
+import type { WorkerPool } from "../datapath/worker-pool.ts";
+import { readConntrackUsage } from "../metrics/conntrack-usage.ts";
+import type { MetricsSnapshot } from "../metrics/snapshot.ts";
+import { readKernelQueues } from "../native/kernel-queues.ts";
+import { parseFailureNames } from "../packet/failure.ts";
+import type { RuleHitLedger } from "./rule-hits.ts";
+import { version, type StatusSources } from "./status.ts";
+import type { TapFeed } from "./tap-feed.ts";
+
+export interface MetricsSources extends StatusSources {
+  readonly ledger: RuleHitLedger;
+  readonly tap: TapFeed | undefined;
+}
+
+export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
+  const { state, pool, enforcer, installer, ledger, tap } = sources;
+  const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
+  const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
+  const sum = (gauge: GaugeName): number => pool.queues.reduce((total, { counters }) => total + counters.gauge(gauge), 0);
+  return {
+    version,
+    generation: state.generation,
+    ready: state.readiness().ready,
+    packets: packetCounts(pool),
+    policy: ledger.read(enforcer.current?.compilation, (rule) => pool.ruleHits(rule)),
+    parseFailures: parseFailureNames.slice(1).map((failure, i) => ({
+      failure,
+      count: pool.queues.reduce((total, { counters }) => total + counters.parseFailure(i + 1), 0),
+    })),
+    queues: pool.queues.map(({ queue, counters }) => ({
+      queue,
+      pending: kernel.get(queue)?.pending,
+      kernelDropped: kernel.get(queue)?.kernelDropped,
+      userDropped: kernel.get(queue)?.userDropped,
+      packets: counters.gauge("packets"),
+      batches: counters.gauge("batches"),
+      enobufs: counters.gauge("enobufs"),
+      truncated: counters.gauge("truncated"),
+      malformed: counters.gauge("malformed"),
+      verdictErrors: counters.gauge("verdictErrors"),
+      unanswered: counters.gauge("unanswered"),
+    })),
+    returned: sum("returned"),
+    flows: { active: sum("flows"), capacity: sum("flowCapacity"), evicted: sum("flowsEvicted") },
+    kernelRules: rules.map(({ family, hook, name, packets }) => ({ family, rule: `${hook.toLowerCase()}/${name}`, packets })),
+    conntrack,
+    reloads: state.reloads,
+    lastReload: { unixSeconds: Date.parse(state.lastReload.at) / 1000, ok: state.lastReload.ok },
+    events: { lost: sum("eventsLost") },
+    tap: { subscribers: tap?.hub.subscribers ?? 0, lost: sum("tapLost") + (tap?.hub.lost ?? 0) },
+    hooksRepaired: state.hooksRepaired,
+  };
+}
+
+type PacketCount = MetricsSnapshot["packets"][number];
+
+function packetCounts(pool: WorkerPool): PacketCount[] {
+  const counts: PacketCount[] = [];
+  for (const hook of Object.values(HookIndex)) {
+    for (let verdict = 0; verdict < verdictNames.length; verdict++) {
+      for (let reason = 0; reason < outcomeReasons.length; reason++) {
+        const count = pool.queues.reduce((total, { counters }) => total + counters.outcome(hook, verdict, reason), 0);
+        if (count === 0) continue;
+        const direction = hook === HookIndex.INPUT ? "in" : hook === HookIndex.OUTPUT ? "out" : "forward";
+        counts.push({
+          hook: hookNames[hook],
+          direction,
+          verdict: verdictNames[verdict],
+          reason: outcomeReasons[reason],
+          count,
+        });
+      }
+    }
+  }
+  return counts;
+}

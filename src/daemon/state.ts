@@ -1,0 +1,80 @@
+/** What the daemon knows of itself, for status, metrics and readiness. */
+import type { Settings } from "../config/settings.ts";
+import type { DaemonStatus } from "../control/status.ts";
+import type { Enforced } from "./enforcer.ts";
+import { governedInterfaces } from "./endpoint-scope.ts";
+
+type Phase = DaemonStatus["state"];
+
+export class DaemonState {
+  phase: Phase = "starting";
+  hookProblems: readonly string[] = [];
+  hooksRepaired = 0;
+  readonly settings: Settings;
+  readonly #began = performance.now();
+  #generation = 0;
+  #policies = 0;
+  #endpoints: DaemonStatus["endpoints"] = [];
+  #warnings: readonly string[] = [];
+  #lastReload: DaemonStatus["lastReload"] = { at: new Date().toISOString(), ok: false, durationMs: 0, errors: [] };
+  #reloads = { ok: 0, failed: 0 };
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get policies(): number {
+    return this.#policies;
+  }
+
+  get endpoints(): DaemonStatus["endpoints"] {
+    return this.#endpoints;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  get lastReload(): DaemonStatus["lastReload"] {
+    return this.#lastReload;
+  }
+
+  get reloads(): { readonly ok: number; readonly failed: number } {
+    return this.#reloads;
+  }
+
+  get uptimeSeconds(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  enforced(enforced: Enforced, durationMs: number, warnings: readonly string[]): void {
+    this.#warnings = warnings;
+    this.#lastReload = { at: new Date().toISOString(), ok: true, durationMs, errors: [] };
+    this.#reloads.ok++;
+    this.followed(enforced);
+  }
+
+  /** The same policies, on other interfaces perhaps. */
+  followed(enforced: Enforced): void {
+    this.#generation = enforced.compilation.tables.generation;
+    this.#policies = enforced.resources.policies.length;
+    const interfaces = governedInterfaces(enforced.scope, enforced.links);
+    this.#endpoints = enforced.compilation.endpoints.map((name) => ({ name, interfaces: interfaces.get(name) ?? [] }));
+  }
+
+  reloadFailed(errors: readonly string[]): void {
+    this.#lastReload = { at: new Date().toISOString(), ok: false, durationMs: 0, errors: [...errors] };
+    this.#reloads.failed++;
+  }
+
+  /** Ready: the policy is in force and the hooks are in place. */
+  readiness(): { readonly ready: boolean; readonly reason?: string } {
+    if (this.phase !== "enforcing") return { ready: false, reason: this.phase };
+    if (this.hookProblems.length > 0) return { ready: false, reason: this.hookProblems.join("; ") };
+    return { ready: true };
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Everything the metrics page shows, read in one go when somebody asks.
+ * Counts are totals since the daemon (or, for the kernel's, the rule or queue)
+ * began; rows with equal labels add up. Undefined means "cannot be read here".
+ */
+import type { Direction } from "../resources/types.ts";
+
+interface PacketCount {
+  readonly hook: string;
+  readonly direction: string;
+  readonly verdict: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+interface PolicyCount {
+  readonly direction: Direction;
+  readonly tier: string;
+  /** Empty for `end-of-tier`. */
+  readonly policy: string;
+  /** 0-based position in the policy's list of that direction, or "end-of-tier". */
+  readonly rule: number | "end-of-tier";
+  readonly action: string;
+  readonly count: number;
+}
+
+interface QueueCount {
+  readonly queue: number;
+  /** The kernel's own counts (/proc/net/netfilter/nfnetlink_queue). */
+  readonly pending: number | undefined;
+  readonly kernelDropped: number | undefined;
+  readonly userDropped: number | undefined;
+  readonly packets: number;
+  readonly batches: number;
+  readonly enobufs: number;
+  readonly truncated: number;
+  readonly malformed: number;
+  readonly verdictErrors: number;
+  readonly unanswered: number;
+}
+
+export interface MetricsSnapshot {
+  readonly version: string;
+  readonly generation: number;
+  readonly ready: boolean;
+  readonly packets: readonly PacketCount[];
+  readonly policy: readonly PolicyCount[];
+  readonly parseFailures: readonly { readonly failure: string; readonly count: number }[];
+  readonly queues: readonly QueueCount[];
+  /** Packets that came back with our verdict mark on them, because the hooks were not in place. */
+  readonly returned: number;
+  readonly flows: { readonly active: number; readonly capacity: number; readonly evicted: number };
+  /** Packets the kernel rules handled by themselves: fast path, failsafe, invalid, … */
+  readonly kernelRules: readonly { readonly family: 4 | 6; readonly rule: string; readonly packets: number }[];
+  readonly conntrack: { readonly entries: number; readonly max: number } | undefined;
+  readonly reloads: { readonly ok: number; readonly failed: number };
+  readonly lastReload: { readonly unixSeconds: number; readonly ok: boolean };
+  /** Decision events (the denied log, the tap) that a full ring lost; never a verdict. */
+  readonly events: { readonly lost: number };
+  readonly tap: { readonly subscribers: number; readonly lost: number };
+  readonly hooksRepaired: number;
+}

@@ -1,0 +1,27 @@
+/**
+ * A judged packet as the tap sees it: a copy, made only while somebody listens,
+ * of the bytes and of everything that says why the verdict was what it was.
+ */
+
+export interface TapPacket {
+  /** Unix time, microseconds. */
+  readonly timestampMicros: number;
+  readonly hook: "input" | "output" | "forward";
+  readonly inInterface?: string | undefined;
+  readonly outInterface?: string | undefined;
+  /** Of the packet in its connection. */
+  readonly direction: "original" | "reply";
+  readonly verdict: "accept" | "drop" | "reject";
+  readonly reason: string;
+  readonly endpoint?: string | undefined;
+  readonly tier?: string | undefined;
+  readonly policy?: string | undefined;
+  /** Such as `ingress[2]`, the position in the policy's list counting from 0. */
+  readonly rule?: string | undefined;
+  /** Policy generation that decided. */
+  readonly generation: number;
+  /** From the IP header on, as many bytes as were copied. */
+  readonly bytes: Uint8Array;
+  /** Bytes the packet had. */
+  readonly originalLength: number;
+}
