@@ -26,7 +26,7 @@ export function registerStatus(program: Command): void {
 }
 
 /** The page, without a final newline. */
-export function statusPage(status: DaemonStatus): string {
+function statusPage(status: DaemonStatus): string {
   const { packets, hooks } = status;
   const families = hooks.families.length === 0 ? "none" : hooks.families.join(" and ");
   const hooksState = hooks.problems.length === 0 ? "in place" : "NOT as they should be";
@@ -61,7 +61,8 @@ function endpointLines({ endpoints }: DaemonStatus): string[] {
   });
 }
 
-function queueLine({ queue, packets, pending, kernelDropped, userDropped, enobufs }: DaemonStatus["queues"][number]): string {
+function queueLine(counts: DaemonStatus["queues"][number]): string {
+  const { queue, packets, pending, kernelDropped, userDropped, enobufs } = counts;
   const kernel = `${pending ?? "?"} waiting, dropped by the kernel ${kernelDropped ?? "?"} (queue full)`;
   return `${queue}: ${packets} read, ${kernel} and ${userDropped ?? "?"} (buffer full), ${enobufs} buffer overflows`;
 }

@@ -127,7 +127,7 @@ function conflicts(written: Written, document: SettingsDocument): RampartError[]
     problems.push(
       new RampartError("RAMPART_E_CONFIG", `marks.packet and marks.connection share the bits ${bits}`, {
         location: document.locate(["marks", "connection"]),
-        hint: "give each mark bits of its own, such as 0x0000ff00 and 0xff000000",
+        hint: "give each mark bits of its own, such as 0xff000000 and 0x0000ff00",
       }),
     );
   }

@@ -142,7 +142,9 @@ class Call implements ControlStreamHandle {
     }
     if (error.code === "ENOENT" || error.code === "ECONNREFUSED" || error.code === "ENOTDIR") {
       return new RampartError("RAMPART_E_DAEMON_ABSENT", `no rampart daemon answers on ${this.#path}`, {
-        hint: "start it with `rampart run --config FILE` or `systemctl start rampart`, or name its socket with --socket",
+        hint:
+          "start it with `rampart run --config FILE` or `systemctl start rampart`, " +
+          "or name its socket with --socket",
         cause: error,
       });
     }

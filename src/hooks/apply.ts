@@ -12,7 +12,7 @@ import { planDifferences } from "./differences.ts";
 import type { HookConfig } from "./hook-config.ts";
 import type { RuleCounter } from "./installed.ts";
 import { generationInForce, installedChains, ruleCounters } from "./installed.ts";
-import type { Iptables } from "./iptables.ts";
+import type { Iptables, Variant } from "./iptables.ts";
 import type { MarkLayout, MarkMasks } from "./marks.ts";
 import type { MarkOverlap } from "./mark-overlap.ts";
 import { findMarkOverlaps } from "./mark-overlap.ts";
@@ -57,6 +57,16 @@ export class HookInstaller {
     this.#options = options;
     this.#run = options.run ?? runCommand;
     this.#families = options.ipv6 ? [4, 6] : [4];
+  }
+
+  /** Families whose tables are ours to write. */
+  get families(): readonly Family[] {
+    return this.#families;
+  }
+
+  /** The variant in use, once a call has found it. */
+  get variant(): Variant | undefined {
+    return this.#iptables?.variant;
   }
 
   /**
@@ -161,7 +171,8 @@ export class HookInstaller {
       try {
         await carryOver(iptables, family, installedChains(before), await iptables.save(family));
       } catch (error) {
-        throw new RampartError("RAMPART_E_IPTABLES_FAILED", `IPv${family} hooks could not be put back: ${String(error)}`, {
+        const message = `IPv${family} hooks could not be put back: ${String(error)}`;
+        throw new RampartError("RAMPART_E_IPTABLES_FAILED", message, {
           hint: `the other family's change had failed first: ${String(reason)}; "rampart hooks remove" clears both`,
           cause: reason,
         });

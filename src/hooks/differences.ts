@@ -23,7 +23,9 @@ function ruleDifferences(chain: string, wanted: readonly string[], found: readon
     const have = found[i];
     if (want === undefined) return [`chain ${chain}, rule ${i + 1}: there is a rule too many: ${have}`];
     if (have === undefined) return [`chain ${chain}, rule ${i + 1}: missing: ${want}`];
-    if (canonicalRule(want) !== canonicalRule(have)) return [`chain ${chain}, rule ${i + 1}: found ${have}, not ${want}`];
+    if (canonicalRule(want) !== canonicalRule(have)) {
+      return [`chain ${chain}, rule ${i + 1}: found ${have}, not ${want}`];
+    }
   }
   return [];
 }

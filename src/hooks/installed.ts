@@ -12,7 +12,7 @@ import { ruleName, ruleWords } from "./rule.ts";
 /** What a named rule has counted; `hook` is "any" in a chain that all hooks share. */
 export interface RuleCounter {
   readonly hook: HookName | "any";
-  /** The rule's name: fast-path, failsafe, failsafe-reply, invalid, neighbour-discovery, allowed, rejected, queued, … */
+  /** The rule's name: fast-path, failsafe, failsafe-reply, invalid, neighbour-discovery, allowed, queued, … */
   readonly name: string;
   readonly packets: number;
   readonly bytes: number;

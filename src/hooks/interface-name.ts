@@ -6,7 +6,8 @@ export function checkInterfaceName(name: string): void {
   // Linux takes up to 15 bytes without "/" and white space; iptables reads a trailing "+" as "any rest", and
   // quotes, backslashes and a leading "-" or "!" have a meaning in its text.
   if (/^(?![-!])[!-.0-~]{1,15}$/.test(name) && !/["'\\]|\+$|^\.\.?$/.test(name)) return;
-  throw new RampartError("RAMPART_E_INTERFACE_NAME", `interface name ${JSON.stringify(name)} cannot be matched exactly`, {
+  const message = `interface name ${JSON.stringify(name)} cannot be matched exactly`;
+  throw new RampartError("RAMPART_E_INTERFACE_NAME", message, {
     hint: "use 1 to 15 printable ASCII characters without spaces, quotes, slashes, a leading - or ! and a trailing +",
   });
 }

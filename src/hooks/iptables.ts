@@ -55,7 +55,14 @@ export class Iptables {
       if (!(error instanceof RampartError) || !String(error.cause).includes("Failed to list table names")) throw error;
     }
     let text = "";
-    for (const table of tables) text += await this.#saveWith(family, ["-c", "-t", table]);
+    for (const table of tables) {
+      try {
+        text += await this.#saveWith(family, ["-c", "-t", table]);
+      } catch (error) {
+        // This kernel was built without it.
+        if (!(error instanceof RampartError) || !error.message.includes("Table does not exist")) throw error;
+      }
+    }
     return text;
   }
 

@@ -17,7 +17,8 @@ export interface MarkMasks {
   readonly connection: number;
 }
 
-export const DEFAULT_MARK_MASKS: MarkMasks = { packet: 0x0000ff00, connection: 0xff000000 };
+/** Clear of what kube-proxy (packet 0xc000), Cilium (packet 0x0f00) and Tailscale (both 0xff0000) use. */
+export const DEFAULT_MARK_MASKS: MarkMasks = { packet: 0xff000000, connection: 0x0000ff00 };
 
 /** RETURN: not denied, the connection is ours to let pass from now on, but this packet goes on to the user's own rules. */
 export const PacketVerdict = { NONE: 0, ALLOW: 1, REJECT: 2, RETURN: 3 } as const;

@@ -7,7 +7,8 @@
  *                             INVALID, verdicts that came back, NFQUEUE
  *
  * What must always hold:
- *   - a decision chain has no way out but ACCEPT, DROP, REJECT or the queue;
+ *   - a decision chain has no way out but ACCEPT, DROP, REJECT, the queue, or
+ *     back to the base chain behind our jump for a RETURN verdict;
  *   - everything up to the queue works with the daemon dead;
  *   - no packet is accepted with verdict bits in its mark: a later hook (the
  *     loopback side, a tunnel's outer packet) would take them for its own.
@@ -19,15 +20,17 @@ import type { HookConfig, HookName, Scope } from "./hook-config.ts";
 import { HOOKS } from "./hook-config.ts";
 import { checkInterfaceName } from "./interface-name.ts";
 import { PacketVerdict } from "./marks.ts";
-import { hex, rule } from "./rule.ts";
+import { gotoRule, hex, rule } from "./rule.ts";
 
 const LOOPBACK = "lo";
 const NEIGHBOUR_CHAIN = "RAMPART-ND";
 const ALLOW_CHAIN = "RAMPART-ALLOW";
 const ALLOW_NEXT_CHAIN = "RAMPART-ALLOW-NEXT";
 const REJECT_CHAIN = "RAMPART-REJECT";
+const RETURN_CHAIN = "RAMPART-RETURN";
+const RETURN_NEXT_CHAIN = "RAMPART-RETURN-NEXT";
 
-/** RFC 4861: router and neighbour solicitation and advertisement; valid only with hop limit 255, that is from the link. */
+/** RFC 4861: router and neighbour solicitation and advertisement; valid only with hop limit 255: from the link. */
 const NEIGHBOUR_DISCOVERY_TYPES = [133, 134, 135, 136];
 /** RFC 2710 and RFC 3810: multicast listener query, report, done, version 2 report. */
 const LISTENER_DISCOVERY_TYPES = [130, 131, 132, 143];
@@ -55,6 +58,8 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
   const next = config.marks.nextGeneration(config.generation);
   chains.push({ name: ALLOW_CHAIN, rules: allowRules(config, config.generation) });
   chains.push({ name: ALLOW_NEXT_CHAIN, rules: allowRules(config, next) });
+  chains.push({ name: RETURN_CHAIN, rules: returnRules(config, config.generation) });
+  chains.push({ name: RETURN_NEXT_CHAIN, rules: returnRules(config, next) });
   chains.push({ name: REJECT_CHAIN, rules: rejectRules(config, family) });
   return { chains, jumps };
 }
@@ -87,11 +92,11 @@ function dispatchRules(config: HookConfig, hook: HookName): string[] {
     // Nothing is ever forwarded to or from loopback.
     const exempt = config.exemptLoopback && hook !== "FORWARD";
     const loopback = exempt ? sides.map((side) => rule("loopback", `${side} ${LOOPBACK}`, "RETURN")) : [];
-    return [...loopback, rule("governed", "", decide)];
+    return [...loopback, gotoRule("governed", "", decide)];
   }
   return governedInterfaces(config, scope).flatMap((name) => {
     checkInterfaceName(name);
-    return sides.map((side) => rule("governed", `${side} ${name}`, decide));
+    return sides.map((side) => gotoRule("governed", `${side} ${name}`, decide));
   });
 }
 
@@ -107,13 +112,15 @@ function decisionRules(config: HookConfig, hook: HookName, family: Family): stri
   rules.push(...failsafeRules(config, hook, family, ALLOW_CHAIN));
   rules.push(...refusalRules(config, hook, family));
   rules.push(rule("invalid", "-m conntrack --ctstate INVALID", "DROP"));
-  const verdict = (name: string, code: number, of: number, target: string): string =>
-    rule(name, `-m mark --mark ${hex(marks.verdictMark(code, of))}/${hex(marks.verdictMask)}`, target);
+  const carries = (code: number, of: number): string =>
+    `-m mark --mark ${hex(marks.verdictMark(code, of))}/${hex(marks.verdictMask)}`;
   const next = marks.nextGeneration(generation);
-  rules.push(verdict("allowed", PacketVerdict.ALLOW, generation, ALLOW_CHAIN));
-  rules.push(verdict("allowed-next", PacketVerdict.ALLOW, next, ALLOW_NEXT_CHAIN));
-  rules.push(verdict("rejected", PacketVerdict.REJECT, generation, REJECT_CHAIN));
-  rules.push(verdict("rejected-next", PacketVerdict.REJECT, next, REJECT_CHAIN));
+  rules.push(rule("allowed", carries(PacketVerdict.ALLOW, generation), ALLOW_CHAIN));
+  rules.push(rule("allowed-next", carries(PacketVerdict.ALLOW, next), ALLOW_NEXT_CHAIN));
+  rules.push(gotoRule("returned", carries(PacketVerdict.RETURN, generation), RETURN_CHAIN));
+  rules.push(gotoRule("returned-next", carries(PacketVerdict.RETURN, next), RETURN_NEXT_CHAIN));
+  rules.push(rule("rejected", carries(PacketVerdict.REJECT, generation), REJECT_CHAIN));
+  rules.push(rule("rejected-next", carries(PacketVerdict.REJECT, next), REJECT_CHAIN));
   // Set either way, so that a bit somebody left in the mark cannot turn a packet's direction round.
   const reply = hex(marks.replyBit);
   rules.push(rule("direction", "", `MARK --set-xmark 0x0/${reply}`));
@@ -159,17 +166,26 @@ function icmpv6Match(type: number): string {
   return `-p ipv6-icmp -m icmp6 --icmpv6-type ${type}`;
 }
 
+/**
+ * Not denied, but not accepted either: the connection is ours to let pass from
+ * now on, this packet goes on to the machine's own rules behind our jump. If
+ * they drop it, the connection never comes to be and its mark goes with it.
+ */
+function returnRules(config: HookConfig, generation: number): string[] {
+  return [saveRule(config, generation, ""), clearPacketMark(config), rule("return", "", "RETURN")];
+}
+
 function allowRules(config: HookConfig, generation: number): string[] {
-  const { marks } = config;
   // A connection over a policed loopback passes OUTPUT and INPUT: only INPUT may declare it allowed, or
   // OUTPUT's verdict would spare it INPUT's policy.
   const judgedTwice = governsLoopback(config, "OUTPUT") && governsLoopback(config, "INPUT");
-  const save = `CONNMARK --set-xmark ${hex(marks.connectionMark(generation))}/${hex(marks.masks.connection)}`;
-  return [
-    rule("save", judgedTwice ? `! -o ${LOOPBACK}` : "", save),
-    clearPacketMark(config),
-    rule("accept", "", "ACCEPT"),
-  ];
+  const save = saveRule(config, generation, judgedTwice ? `! -o ${LOOPBACK}` : "");
+  return [save, clearPacketMark(config), rule("accept", "", "ACCEPT")];
+}
+
+function saveRule({ marks }: HookConfig, generation: number, match: string): string {
+  const value = `${hex(marks.connectionMark(generation))}/${hex(marks.masks.connection)}`;
+  return rule("save", match, `CONNMARK --set-xmark ${value}`);
 }
 
 /**

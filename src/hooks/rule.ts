@@ -16,7 +16,16 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
 
 /** What follows `-A <chain> `; `name` is the comment its counters are read by. */
 export function rule(name: string, match: string, target: string): string {
-  return `${match}${match === "" ? "" : " "}-m comment --comment "rampart:${name}" -j ${target}`;
+  return `${matching(name, match)} -j ${target}`;
+}
+
+/** The same with goto: what returns from `chain` goes on behind the last jump, not behind this rule. */
+export function gotoRule(name: string, match: string, chain: string): string {
+  return `${matching(name, match)} -g ${chain}`;
+}
+
+function matching(name: string, match: string): string {
+  return `${match}${match === "" ? "" : " "}-m comment --comment "rampart:${name}"`;
 }
 
 export function hex(value: number): string {

@@ -42,7 +42,7 @@ export async function carryOver(
   }
 }
 
-/** EAGAIN: another iptables-legacy replaced the table between restore's own read and write. Not its EAGAIN for the lock. */
+/** EAGAIN, but not for the lock: another iptables-legacy replaced the table between restore's own read and write. */
 function isOvertaken(message: string): boolean {
   return message.includes("Resource temporarily unavailable") && !message.includes("xtables lock");
 }

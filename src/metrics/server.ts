@@ -10,7 +10,7 @@ import type { Registry } from "prom-client";
 import { RampartError } from "../errors/rampart-error.ts";
 
 const MAX_CONNECTIONS = 32;
-const HEADERS_TIMEOUT_MS = 5_000;
+const HEADERS_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 8 * 1024;

@@ -41,9 +41,9 @@ export class RampartStartError extends RampartError {
   readonly stderr: string;
 
   constructor(daemon: SandboxProcess, exit: ProcessExit) {
-    super("RAMPART_E_SANDBOX_DAEMON", `the daemon ended with ${exit.code ?? exit.signal} instead of enforcing`, {
-      hint: (daemon.stderr + daemon.stdout).trim() || "it printed nothing",
-    });
+    const lastWords = (daemon.stderr.trim() || daemon.stdout.trim()).split("\n").at(-1) || "it printed nothing";
+    const how = `the daemon ended with ${exit.code ?? exit.signal} instead of enforcing`;
+    super("RAMPART_E_SANDBOX_DAEMON", `${how}: ${lastWords}`);
     this.exit = exit;
     this.stdout = daemon.stdout;
     this.stderr = daemon.stderr;
@@ -217,8 +217,13 @@ export class RampartProcess {
   /** Stop, and leave the host as it was before the first start. */
   async uninstall(): Promise<void> {
     await this.#process?.stop();
-    await this.command(["hooks", "remove"], { check: true });
+    await this.removeHooks();
     await this.stop();
+  }
+
+  /** `rampart hooks remove` on the daemon's host; a running daemon would put its hooks back. */
+  removeHooks(): Promise<RunResult> {
+    return this.host.run([process.execPath, CLI_FILE, "hooks", "remove"], { check: true });
   }
 
   async #isReady(): Promise<boolean> {

@@ -8,7 +8,12 @@
 import type { TapPacket } from "./tap-packet.ts";
 import { verdictText } from "./verdict-text.ts";
 
+/**
+ * Raw IP. For later interfaces libpcap (1.10) compares the number as it stands in the file with the first one's
+ * number after translation, and refuses 101 beside 101; 12, what 101 is translated to, is raw IP for it and Wireshark.
+ */
 const LINKTYPE_RAW = 101;
+const LINKTYPE_RAW_TRANSLATED = 12;
 const Block = { SECTION: 0x0a0d0d0a, INTERFACE: 1, ENHANCED_PACKET: 6 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** One for all interfaces: libpcap reads no file whose interfaces differ in it. */
@@ -40,15 +45,15 @@ export class PcapngEncoder {
     const id = known ?? this.#interfaces.size;
     this.#interfaces.set(name, id);
     const encoded = packetBlock(packet, id);
-    return known === undefined ? Buffer.concat([interfaceBlock(name), encoded]) : encoded;
+    return known === undefined ? Buffer.concat([interfaceBlock(name, id), encoded]) : encoded;
   }
 }
 
 const END_OF_OPTIONS = option(Option.END, Buffer.alloc(0));
 
-function interfaceBlock(name: string): Buffer {
+function interfaceBlock(name: string, id: number): Buffer {
   const fixed = Buffer.alloc(8);
-  fixed.writeUInt16LE(LINKTYPE_RAW, 0);
+  fixed.writeUInt16LE(id === 0 ? LINKTYPE_RAW : LINKTYPE_RAW_TRANSLATED, 0);
   fixed.writeUInt32LE(SNAPLEN, 4);
   const resolution = option(Option.IF_TIME_RESOLUTION, Buffer.from([MICROSECONDS]));
   return block(Block.INTERFACE, [fixed, option(Option.IF_NAME, Buffer.from(name)), resolution, END_OF_OPTIONS]);

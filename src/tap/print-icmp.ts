@@ -3,7 +3,7 @@ import type { ByteView } from "./byte-view.ts";
 import { type IpEnvelope, type PacketText, addressAt } from "./packet-text.ts";
 
 const CODE = 1;
-/** Identifier and sequence of queries, gateway of a redirect, pointer of a parameter problem; MTU in the second half. */
+/** Identifier and sequence of a query, gateway of a redirect, pointer of a problem; an MTU is in the second half. */
 const REST = 4;
 const ORIGINAL = 8;
 const ORIGINAL_PROTOCOL = ORIGINAL + 9;

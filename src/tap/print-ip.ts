@@ -16,8 +16,23 @@ const FRAGMENT_OFFSET_4 = 0x1fff;
 const MORE_FRAGMENTS_6 = 0x0001;
 const FRAGMENT_OFFSET_6 = 0xfff8;
 
-const Protocol = { HOP_BY_HOP: 0, ICMP: 1, TCP: 6, UDP: 17, ROUTING: 43, FRAGMENT: 44, ICMPV6: 58, SCTP: 132 } as const;
-const DESTINATION_OPTIONS = 60;
+const Protocol = {
+  HOP_BY_HOP: 0,
+  ICMP: 1,
+  TCP: 6,
+  UDP: 17,
+  ROUTING: 43,
+  FRAGMENT: 44,
+  ICMPV6: 58,
+  DESTINATION_OPTIONS: 60,
+  SCTP: 132,
+} as const;
+const EXTENSIONS: readonly number[] = [
+  Protocol.HOP_BY_HOP,
+  Protocol.ROUTING,
+  Protocol.FRAGMENT,
+  Protocol.DESTINATION_OPTIONS,
+];
 const PORT_PROTOCOLS: readonly number[] = [Protocol.TCP, Protocol.UDP, Protocol.SCTP];
 
 /** IANA names of protocols that have no printer. */
@@ -118,9 +133,7 @@ function printIpv6(out: PacketText, view: ByteView, originalLength: number): voi
 }
 
 function isExtension(next: number): boolean {
-  return (
-    next === Protocol.HOP_BY_HOP || next === Protocol.ROUTING || next === Protocol.FRAGMENT || next === DESTINATION_OPTIONS
-  );
+  return EXTENSIONS.includes(next);
 }
 
 function extensionName(next: number): string {

@@ -1,4 +1,7 @@
-/** What Rampart knows about a packet beyond its bytes, in one line: the suffix of a tap line, the comment in a pcapng. */
+/**
+ * What Rampart knows about a packet beyond its bytes, always one printable
+ * line: the end of a tap line, the comment in a pcapng.
+ */
 import type { TapPacket } from "./tap-packet.ts";
 
 /** Such as `drop input eth0 endpoint=web policy=default/deny-all rule=ingress[2] reason=policy`. */

@@ -49,7 +49,7 @@ describe("defaults", () => {
           failOpen: false,
         },
         iptables: { variant: "auto", lockWaitSeconds: 10 },
-        marks: { packet: 0xff00, connection: 0xff000000 },
+        marks: { packet: 0xff000000, connection: 0xff00 },
         exemptLoopback: true,
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
+import { udpEcho } from "../../src/sandbox/probe.ts";
 import { allowPort, allowPorts, ETH0, policy } from "./support/documents.ts";
 import { icmpListener, sendIcmp } from "./support/icmp.ts";
 import {
@@ -56,6 +57,28 @@ describe("ports", () => {
     await expectUdpAnswered(lab.shield, family.client, 8081);
     await expectUdpDropped(lab.shield, family.client, 8080);
     await expectConnects(lab.client, family.shield, 8080);
+  });
+});
+
+describe("ICMP errors", () => {
+  beforeAll(() => inForce(allowPorts("in", "ingress", 9999) + allowPorts("out", "egress", 9999)));
+
+  test.each(FAMILIES)("about an allowed flow pass without a rule of their own, over $family", async (family) => {
+    // Nobody listens on 9999, so the other kernel answers "port unreachable", which no rule allows by itself.
+    expect(await udpEcho(lab.shield, family.client, 9999, { timeoutMs: 3000 })).toBe("refused");
+    expect(await udpEcho(lab.client, family.shield, 9999, { timeoutMs: 3000 })).toBe("refused");
+  });
+
+  test.each(FAMILIES)("about no flow at all do not, over $family", async (family) => {
+    const unreachable = family.family === "IPv4" ? 3 : 1;
+    const listener = await icmpListener(lab.shield, family.family);
+    await sendIcmp(lab.client, family.shield, unreachable);
+    await sendIcmp(lab.client, family.shield, unreachable);
+    // What comes after it has come proves that it would have come.
+    await lab.shield.run(["ping", "-c", "1", "-W", "1", family.family === "IPv4" ? "127.0.0.1" : "::1"], { check: true });
+    await listener.waitForOutput(new RegExp(`type ${family.echoRequest} from`));
+    expect(listener.stdout).not.toContain(`type ${unreachable} from ${family.client}`);
+    await listener.stop();
   });
 });
 

@@ -47,7 +47,7 @@ describe.each(FAMILIES)("over $family", ({ family, shield, client }) => {
       endpoint: "shield-eth0",
       tier: "default",
       policy: "web",
-      rule: 1,
+      rule: "ingress[1]",
       reason: "policy",
       family: family === "IPv4" ? 4 : 6,
       protocol: "tcp",

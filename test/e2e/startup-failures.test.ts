@@ -24,7 +24,10 @@ async function rules(): Promise<string> {
 async function failedStart(options: Omit<RampartOptions, "policies">): Promise<{ code: number | null; lines: string[] }> {
   const rampart = new RampartProcess(lab.shield, { policies: POLICIES, ...options });
   const daemon = rampart.launch();
+  // A start that wrongly succeeds must not keep the test waiting.
+  const killer = setTimeout(() => void daemon.signal("SIGKILL"), 10_000);
   const { code } = await daemon.exited;
+  clearTimeout(killer);
   await rampart.stop();
   return { code, lines: daemon.stderr.split("\n").filter((line) => line !== "") };
 }
@@ -40,7 +43,7 @@ describe.each([
     what: "without iptables",
     code: /RAMPART_E_IPTABLES_MISSING/,
     sentence: /iptables/,
-    options: { wrapper: ["env", "PATH=/nonexistent"] },
+    options: { wrapper: ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /usr/sbin && exec "$@"', "sh"] },
   },
   {
     what: "with settings that make no sense",

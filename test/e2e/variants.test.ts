@@ -87,7 +87,7 @@ describe.each(VARIANTS.filter((variant) => usable.get(variant)))("iptables-%s", 
     expect(await rules()).toContain("RAMPART-");
     await rampart.signal("SIGTERM");
     await rampart.exited();
-    await rampart.command(["hooks", "remove"], { check: true });
+    await rampart.removeHooks();
     expect(await rules()).toBe(before);
     for (const { shield } of FAMILIES) await expectConnects(lab.client, shield, 8081);
   });

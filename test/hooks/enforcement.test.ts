@@ -160,7 +160,7 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
   test("an allow verdict lets the connection through and carries it on without the queue", async () => {
     await install({ generation: 3 });
     await verdict("INPUT", "-p tcp --dport 80 -m conntrack --ctstate NEW", PacketVerdict.ALLOW, 3);
-    await namespace.sh(`iptables-${variant} -t nat -A INPUT -p tcp -m mark --mark 0x0/0xff00 -j RETURN`);
+    await namespace.sh(`iptables-${variant} -t nat -A INPUT -p tcp -m mark --mark 0x0/0xff000000 -j RETURN`);
     const carried = await counted("fast-path");
     expect(await exchange("peer", "tcp", 80)).toBe("answer");
     expect(await counted("fast-path")).toBeGreaterThan(carried);

@@ -232,12 +232,12 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
     const installer = installerFor(variant);
     await installer.apply(hookConfig());
     expect(await installer.markOverlaps(marks.masks)).toEqual([]);
-    await namespace.sh(`iptables-${variant} -t mangle -A PREROUTING -j MARK --set-xmark 0x4000/0x4000
+    await namespace.sh(`iptables-${variant} -t mangle -A PREROUTING -j MARK --set-xmark 0x40000000/0x40000000
       ip6tables-${variant} -t mangle -A OUTPUT -j CONNMARK --save-mark
       ip6tables-${variant} -A INPUT -m connmark --mark 0x10000/0xff0000 -j ACCEPT`);
     expect(await installer.markOverlaps(marks.masks)).toMatchObject([
-      { table: "mangle", chain: "PREROUTING", field: "packet", bits: 0x4000, severity: "conflict" },
-      { table: "mangle", chain: "OUTPUT", field: "connection", bits: 0xff000000, severity: "warning" },
+      { table: "mangle", chain: "PREROUTING", field: "packet", bits: 0x40000000, severity: "conflict" },
+      { table: "mangle", chain: "OUTPUT", field: "connection", bits: 0xff00, severity: "warning" },
     ]);
   });
 

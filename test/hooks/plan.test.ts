@@ -27,29 +27,39 @@ describe("the text for one governed interface", () => {
 :RAMPART-INPUT-DECIDE - [0:0]
 :RAMPART-ALLOW - [0:0]
 :RAMPART-ALLOW-NEXT - [0:0]
+:RAMPART-RETURN - [0:0]
+:RAMPART-RETURN-NEXT - [0:0]
 :RAMPART-REJECT - [0:0]
--A RAMPART-INPUT -i eth0 -m comment --comment "rampart:governed" -j RAMPART-INPUT-DECIDE
--A RAMPART-INPUT-DECIDE -m connmark --mark 0x1000000/0xff000000 -m mark --mark 0x0/0x300 -m comment --comment "rampart:fast-path" -j ACCEPT
+-A RAMPART-INPUT -i eth0 -m comment --comment "rampart:governed" -g RAMPART-INPUT-DECIDE
+-A RAMPART-INPUT-DECIDE -m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -m comment --comment "rampart:fast-path" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -p tcp -m tcp --dport 22 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -p udp -m udp --dport 68 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -p udp -m udp --sport 53 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -p tcp -m tcp --sport 179 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -m conntrack --ctstate INVALID -m comment --comment "rampart:invalid" -j DROP
--A RAMPART-INPUT-DECIDE -m mark --mark 0x1100/0xf300 -m comment --comment "rampart:allowed" -j RAMPART-ALLOW
--A RAMPART-INPUT-DECIDE -m mark --mark 0x2100/0xf300 -m comment --comment "rampart:allowed-next" -j RAMPART-ALLOW-NEXT
--A RAMPART-INPUT-DECIDE -m mark --mark 0x1200/0xf300 -m comment --comment "rampart:rejected" -j RAMPART-REJECT
--A RAMPART-INPUT-DECIDE -m mark --mark 0x2200/0xf300 -m comment --comment "rampart:rejected-next" -j RAMPART-REJECT
--A RAMPART-INPUT-DECIDE -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x400
--A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x400/0x400
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x11000000/0xf3000000 -m comment --comment "rampart:allowed" -j RAMPART-ALLOW
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x21000000/0xf3000000 -m comment --comment "rampart:allowed-next" -j RAMPART-ALLOW-NEXT
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x13000000/0xf3000000 -m comment --comment "rampart:returned" -g RAMPART-RETURN
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x23000000/0xf3000000 -m comment --comment "rampart:returned-next" -g RAMPART-RETURN-NEXT
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x12000000/0xf3000000 -m comment --comment "rampart:rejected" -j RAMPART-REJECT
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x22000000/0xf3000000 -m comment --comment "rampart:rejected-next" -j RAMPART-REJECT
+-A RAMPART-INPUT-DECIDE -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x4000000
+-A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x4000000/0x4000000
 -A RAMPART-INPUT-DECIDE -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
--A RAMPART-ALLOW -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x1000000/0xff000000
--A RAMPART-ALLOW -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-ALLOW -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x100/0xff00
+-A RAMPART-ALLOW -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-ALLOW -m comment --comment "rampart:accept" -j ACCEPT
--A RAMPART-ALLOW-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x2000000/0xff000000
--A RAMPART-ALLOW-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-ALLOW-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x200/0xff00
+-A RAMPART-ALLOW-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-ALLOW-NEXT -m comment --comment "rampart:accept" -j ACCEPT
--A RAMPART-REJECT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0xff000000/0xff000000
--A RAMPART-REJECT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff00
+-A RAMPART-RETURN -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x100/0xff00
+-A RAMPART-RETURN -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-RETURN -m comment --comment "rampart:return" -j RETURN
+-A RAMPART-RETURN-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x200/0xff00
+-A RAMPART-RETURN-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-RETURN-NEXT -m comment --comment "rampart:return" -j RETURN
+-A RAMPART-REJECT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0xff00/0xff00
+-A RAMPART-REJECT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-REJECT -p tcp -m comment --comment "rampart:reset" -j REJECT --reject-with tcp-reset
 -A RAMPART-REJECT -m comment --comment "rampart:unreachable" -j REJECT --reject-with icmp-port-unreachable
 -I INPUT 1 -m comment --comment "rampart:jump" -j RAMPART-INPUT
@@ -60,23 +70,25 @@ COMMIT
 
   test("IPv6 OUTPUT: neighbour discovery first, refusals may leave", () => {
     const config = hookConfig({ input: NOWHERE });
-    expect(chain(config, 6, "RAMPART-OUTPUT")).toEqual(["-o eth0 -j RAMPART-OUTPUT-DECIDE"]);
+    expect(chain(config, 6, "RAMPART-OUTPUT")).toEqual(["-o eth0 -g RAMPART-OUTPUT-DECIDE"]);
     expect(chain(config, 6, "RAMPART-OUTPUT-DECIDE")).toEqual([
       "-p ipv6-icmp -j RAMPART-ND",
-      "-m connmark --mark 0x1000000/0xff000000 -m mark --mark 0x0/0x300 -j ACCEPT",
+      "-m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -j ACCEPT",
       "-p udp -m udp --dport 53 -j RAMPART-ALLOW",
       "-p tcp -m tcp --dport 179 -j RAMPART-ALLOW",
       "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m tcp --sport 22 -j ACCEPT",
       "-p udp -m udp --sport 68 -m conntrack --ctdir REPLY -j ACCEPT",
-      "-p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
-      "-p ipv6-icmp -m icmp6 --icmpv6-type 1/4 -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
+      "-p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff00/0xff00 -j ACCEPT",
+      "-p ipv6-icmp -m icmp6 --icmpv6-type 1/4 -m connmark --mark 0xff00/0xff00 -j ACCEPT",
       "-m conntrack --ctstate INVALID -j DROP",
-      "-m mark --mark 0x1100/0xf300 -j RAMPART-ALLOW",
-      "-m mark --mark 0x2100/0xf300 -j RAMPART-ALLOW-NEXT",
-      "-m mark --mark 0x1200/0xf300 -j RAMPART-REJECT",
-      "-m mark --mark 0x2200/0xf300 -j RAMPART-REJECT",
-      "-j MARK --set-xmark 0x0/0x400",
-      "-m conntrack --ctdir REPLY -j MARK --set-xmark 0x400/0x400",
+      "-m mark --mark 0x11000000/0xf3000000 -j RAMPART-ALLOW",
+      "-m mark --mark 0x21000000/0xf3000000 -j RAMPART-ALLOW-NEXT",
+      "-m mark --mark 0x13000000/0xf3000000 -g RAMPART-RETURN",
+      "-m mark --mark 0x23000000/0xf3000000 -g RAMPART-RETURN-NEXT",
+      "-m mark --mark 0x12000000/0xf3000000 -j RAMPART-REJECT",
+      "-m mark --mark 0x22000000/0xf3000000 -j RAMPART-REJECT",
+      "-j MARK --set-xmark 0x0/0x4000000",
+      "-m conntrack --ctdir REPLY -j MARK --set-xmark 0x4000000/0x4000000",
       "-j NFQUEUE --queue-num 100",
     ]);
     expect(chain(config, 6, "RAMPART-ND")).toEqual([
@@ -89,15 +101,15 @@ COMMIT
 describe("scopes", () => {
   test("a wildcard governs everything, loopback returns first", () => {
     const config = hookConfig({ input: EVERYWHERE, output: EVERYWHERE, forward: EVERYWHERE });
-    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-i lo -j RETURN", "-j RAMPART-INPUT-DECIDE"]);
-    expect(chain(config, 4, "RAMPART-OUTPUT")).toEqual(["-o lo -j RETURN", "-j RAMPART-OUTPUT-DECIDE"]);
-    expect(chain(config, 4, "RAMPART-FORWARD")).toEqual(["-j RAMPART-FORWARD-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-i lo -j RETURN", "-g RAMPART-INPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-OUTPUT")).toEqual(["-o lo -j RETURN", "-g RAMPART-OUTPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-FORWARD")).toEqual(["-g RAMPART-FORWARD-DECIDE"]);
   });
 
   test("a forwarded packet is governed by either interface; failsafe ports do not apply to it", () => {
     const config = hookConfig({ forward: on("eth1", "eth0", "eth1") });
     expect(chain(config, 4, "RAMPART-FORWARD")).toEqual(
-      ["-i eth0", "-o eth0", "-i eth1", "-o eth1"].map((side) => `${side} -j RAMPART-FORWARD-DECIDE`),
+      ["-i eth0", "-o eth0", "-i eth1", "-o eth1"].map((side) => `${side} -g RAMPART-FORWARD-DECIDE`),
     );
     expect(chain(config, 4, "RAMPART-FORWARD-DECIDE").join("\n")).not.toMatch(/port/);
   });
@@ -114,10 +126,10 @@ describe("scopes", () => {
 
   test("policed loopback: INPUT alone declares a connection allowed, and a refusal may come in", () => {
     const config = hookConfig({ input: EVERYWHERE, output: EVERYWHERE, exemptLoopback: false });
-    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-j RAMPART-INPUT-DECIDE"]);
-    expect(chain(config, 4, "RAMPART-ALLOW")[0]).toBe("! -o lo -j CONNMARK --set-xmark 0x1000000/0xff000000");
+    expect(chain(config, 4, "RAMPART-INPUT")).toEqual(["-g RAMPART-INPUT-DECIDE"]);
+    expect(chain(config, 4, "RAMPART-ALLOW")[0]).toBe("! -o lo -j CONNMARK --set-xmark 0x100/0xff00");
     expect(chain(config, 4, "RAMPART-INPUT-DECIDE")).toContain(
-      "-i lo -p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff000000/0xff000000 -j ACCEPT",
+      "-i lo -p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff00/0xff00 -j ACCEPT",
     );
   });
 
@@ -131,7 +143,7 @@ describe("scopes", () => {
   );
 
   test.each(["eth0.100", "br-1234", "wg0", "veth@x", "a_b", "eno1np0:1"])("interface name %j is taken as it is", (name) => {
-    expect(chain(hookConfig({ input: on(name) }), 4, "RAMPART-INPUT")).toEqual([`-i ${name} -j RAMPART-INPUT-DECIDE`]);
+    expect(chain(hookConfig({ input: on(name) }), 4, "RAMPART-INPUT")).toEqual([`-i ${name} -g RAMPART-INPUT-DECIDE`]);
   });
 });
 
@@ -186,7 +198,7 @@ test("numbers out of range are refused", () => {
 
 test("the last generation is followed by the first", () => {
   const rules = chain(hookConfig({ generation: 254 }), 4, "RAMPART-ALLOW-NEXT");
-  expect(rules[0]).toBe("-j CONNMARK --set-xmark 0x1000000/0xff000000");
+  expect(rules[0]).toBe("-j CONNMARK --set-xmark 0x100/0xff00");
 });
 
 const scopes: fc.Arbitrary<Scope> = fc.record({
@@ -256,7 +268,7 @@ describe("for every configuration", () => {
         const { chains, jumps } = planHooks(config, family);
         const rules = [...chains.flatMap((each) => each.rules), ...jumps.map((jump) => jump.rule)];
         expect(rules.filter((rule) => ruleName(rule) === undefined)).toEqual([]);
-        const targets = rules.map((rule) => /-j (\S+)/.exec(rule)?.[1] as string);
+        const targets = rules.map((rule) => /-[jg] (\S+)/.exec(rule)?.[1] as string);
         const reached = new Set(targets.filter((target) => target.startsWith(CHAIN_PREFIX)));
         expect([...reached].toSorted()).toEqual(chains.map((each) => each.name).toSorted());
         for (const { name } of chains) expect(name.length).toBeLessThanOrEqual(28);
@@ -273,8 +285,8 @@ describe("for every configuration", () => {
         const rules = dispatch.rules.map(bare);
         const side = hook === "INPUT" ? "-i" : "-o";
         expect(rules[0] === `${side} lo -j RETURN`).toBe(wildcard && config.exemptLoopback);
-        expect(rules.at(-1) === `-j RAMPART-${hook}-DECIDE`).toBe(wildcard);
-        expect(config.exemptLoopback && rules.includes(`${side} lo -j RAMPART-${hook}-DECIDE`)).toBe(false);
+        expect(rules.at(-1) === `-g RAMPART-${hook}-DECIDE`).toBe(wildcard);
+        expect(config.exemptLoopback && rules.includes(`${side} lo -g RAMPART-${hook}-DECIDE`)).toBe(false);
       }),
     );
   });

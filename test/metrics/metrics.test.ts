@@ -93,7 +93,8 @@ async function scrape(base: string): Promise<Map<string, number>> {
 describe("/metrics", () => {
   it("shows the snapshot's values under their labels, equal labels added up", async () => {
     const page = await scrape(await serve());
-    expect(page.get('rampart_packets_total{hook="input",direction="original",verdict="drop",reason="policy"}')).toBe(42);
+    const dropped = 'hook="input",direction="original",verdict="drop",reason="policy"';
+    expect(page.get(`rampart_packets_total{${dropped}}`)).toBe(42);
     expect(page.get('rampart_kernel_rule_packets_total{family="ipv6",rule="fast-path"}')).toBe(1_000_000);
     expect(page.get('rampart_queue_user_dropped_total{queue="100"}')).toBe(5);
     expect(page.get('rampart_reloads_total{result="failed"}')).toBe(21);

@@ -153,6 +153,8 @@ describe("across documents and files", () => {
     const broken = resource("Tier", "{ name: t }", "{ order: x }");
     expect(codes(loadText(`${policy("  tier: t")}---\n${broken}`))).toEqual(["RAMPART_E_TYPE"]);
     expect(codes(loadText(`${policy("  tier: t")}---\n${broken}  ]`))).toEqual(["RAMPART_E_YAML_SYNTAX"]);
+    const badLabel = resource("Tier", "{ name: t, labels: { v: a b } }", "{}");
+    expect(codes(loadText(`${policy("  tier: t")}---\n${badLabel}`))).toEqual(["RAMPART_E_VALUE"]);
   });
 
   it("lists are sorted by name, whatever the order of documents", () => {

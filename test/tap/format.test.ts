@@ -5,7 +5,7 @@ import { formatTapPacket } from "../../src/tap/format.ts";
 import { PcapngEncoder } from "../../src/tap/pcapng.ts";
 import { loadServiceNames } from "../../src/tap/service-names.ts";
 import type { TapPacket } from "../../src/tap/tap-packet.ts";
-import { ACK, CWR, ECE, FIN, PROTOCOL, PSH, RST, SYN, URG, icmp, ip, sctp, tapPacket, tcp, udp } from "./packets.ts";
+import { ACK, FIN, PROTOCOL, PSH, RST, SYN, icmp, ip, sctp, tapPacket, tcp, udp } from "./packets.ts";
 
 const A = "10.0.0.2";
 const B = "10.0.0.1";
@@ -39,11 +39,16 @@ const SAME_AS_TCPDUMP: Record<string, Buffer> = {
   "TCP SYN,ACK": ip(B, A, 6, tcp(8_081, 51_234, { flags: SYN | ACK, options: "020405b4" })),
   "TCP ACK": ip(A, B, 6, tcp(51_234, 8_081, { flags: ACK, options: "0101080a0000000100000002" })),
   "TCP data": ip(A, B, 6, tcp(51_234, 8_081, { flags: PSH | ACK, data: "hello, world" })),
-  "TCP data whose sequence wraps": ip(A, B, 6, tcp(51_234, 8_081, { flags: ACK, sequence: 0xffff_fffe, data: "hello" })),
+  "TCP data whose sequence wraps": ip(
+    A,
+    B,
+    6,
+    tcp(51_234, 8_081, { flags: ACK, sequence: 0xffff_fffe, data: "hello" }),
+  ),
   "TCP FIN": ip(A, B, 6, tcp(51_234, 8_081, { flags: FIN | ACK })),
   "TCP RST": ip(B, A, 6, tcp(8_081, 51_234, { flags: RST })),
   "TCP RST,ACK": ip(B, A, 6, tcp(8_081, 51_234, { flags: RST | ACK, window: 0 })),
-  "TCP with every flag": ip(A, B, 6, tcp(51_234, 8_081, { flags: FIN | SYN | RST | PSH | ACK | URG | ECE | CWR, urgent: 5 })),
+  "TCP with every flag": ip(A, B, 6, tcp(51_234, 8_081, { flags: 0xff, urgent: 5 })),
   "TCP without flags": ip(A, B, 6, tcp(51_234, 8_081, { flags: 0 })),
   "TCP selective acknowledgement": ip(
     A,
@@ -92,9 +97,9 @@ const SAME_AS_TCPDUMP: Record<string, Buffer> = {
   "ICMPv6 neighbour solicitation": ip("fe80::1", "ff02::1:ff00:2", 58, icmp(135, 0, "00000000", address16())),
   "ICMPv6 neighbour advertisement": ip("fe80::2", "fe80::1", 58, icmp(136, 0, "60000000", address16())),
   "SCTP INIT": ip(A, B, 132, sctp(5_000, 6_000, "0100001400000001 0001a000 000a ffff 00000001".replaceAll(" ", ""))),
-  "an IPv6 hop-by-hop header before UDP": ip(A6, B6, 0, Buffer.concat([hex("1100010400000000"), udp(40_000, 40_001, "x")])),
-  "an IPv6 first fragment": ip(A6, B6, 44, Buffer.concat([hex("1100000100000001"), udp(40_000, 40_001, "x".repeat(64), 200)])),
-  "an IPv6 later fragment": ip(A6, B6, 44, Buffer.concat([hex("1100059000000001"), Buffer.alloc(52)])),
+  "an IPv6 hop-by-hop header before UDP": extended(0, "1100010400000000", udp(40_000, 40_001, "x")),
+  "an IPv6 first fragment": extended(44, "1100000100000001", udp(40_000, 40_001, "x".repeat(64), 200)),
+  "an IPv6 later fragment": extended(44, "1100059000000001", Buffer.alloc(52)),
   "a later fragment of an unassigned protocol": ip(A, B, 253, Buffer.alloc(16), 0x0010),
   "an unassigned protocol": ip(A, B, 253, Buffer.alloc(20)),
   "an unassigned protocol over IPv6": ip(A6, B6, 253, Buffer.alloc(20)),
@@ -104,6 +109,10 @@ const SAME_AS_TCPDUMP: Record<string, Buffer> = {
 
 function hex(text: string): Buffer {
   return Buffer.from(text, "hex");
+}
+
+function extended(header: number, bytes: string, payload: Buffer): Buffer {
+  return ip(A6, B6, header, Buffer.concat([hex(bytes), payload]));
 }
 
 function address16(): Buffer {
@@ -133,7 +142,7 @@ describe("a line", () => {
       return formatTapPacket(packet, { numeric: true }).slice("22:13:20.123456 ".length, -SUFFIX.length);
     };
     const full = cut(whole.length);
-    expect(cut(50)).toBe("IP 10.0.0.2.51234 > 10.0.0.1.8081: Flags [S], seq 1000, win 64240, options [mss 1460,sackOK, [|tcp]");
+    expect(cut(50)).toMatch(/8081: Flags \[S\], seq 1000, win 64240, options \[mss 1460,sackOK, \[\|tcp\]$/);
     expect(cut(30)).toBe("IP 10.0.0.2.51234 > 10.0.0.1.8081:  [|tcp]");
     expect(cut(24)).toBe("IP 10.0.0.2.51234 > 10.0.0.1.8081:  [|tcp]");
     expect(cut(22)).toBe("IP 10.0.0.2 > 10.0.0.1:  [|tcp]");
@@ -173,15 +182,21 @@ describe("a line", () => {
 });
 
 describe("the verdict", () => {
+  const byPolicy = "endpoint=web policy=default/deny-all rule=ingress[2] reason=policy";
+  const unknown = { endpoint: undefined, tier: undefined, policy: undefined, rule: undefined, reason: "truncated" };
+
   it.each([
-    [{ verdict: "accept", policy: "allow-web", rule: "ingress[0]" }, "accept input eth0 endpoint=web policy=default/allow-web rule=ingress[0] reason=policy"],
-    [{ policy: undefined, rule: undefined, reason: "end-of-tier" }, "drop input eth0 endpoint=web tier=default reason=end-of-tier"],
+    [{ verdict: "accept" }, `accept input eth0 ${byPolicy}`],
     [
-      { hook: "output", inInterface: undefined, outInterface: "eth1", direction: "reply", endpoint: undefined, policy: undefined, rule: undefined, tier: undefined, reason: "truncated" },
+      { policy: undefined, rule: undefined, reason: "end-of-tier" },
+      "drop input eth0 endpoint=web tier=default reason=end-of-tier",
+    ],
+    [
+      { ...unknown, hook: "output", inInterface: undefined, outInterface: "eth1", direction: "reply" },
       "drop output eth1 reply reason=truncated",
     ],
-    [{ hook: "forward", outInterface: "eth1", verdict: "reject" }, "reject forward eth0>eth1 endpoint=web policy=default/deny-all rule=ingress[2] reason=policy"],
-    [{ inInterface: "e\u001b[31mvil" }, "drop input e?[31mvil endpoint=web policy=default/deny-all rule=ingress[2] reason=policy"],
+    [{ hook: "forward", outInterface: "eth1", verdict: "reject" }, `reject forward eth0>eth1 ${byPolicy}`],
+    [{ inInterface: "e\u001b[31mvil" }, `drop input e?[31mvil ${byPolicy}`],
   ] satisfies [Partial<TapPacket>, string][])("of %o", (fields, text) => {
     const line = formatTapPacket(tapPacket(ip(A, B, 17, udp(1, 2, "")), fields), { numeric: true });
     expect(line.slice(line.indexOf(" | ") + 3)).toBe(text);

@@ -6,7 +6,8 @@ import type { TapPacket } from "../../src/tap/tap-packet.ts";
 export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 export function ip(source: string, destination: string, protocol: number, payload: Buffer, fragment = 0): Buffer {
-  return isIPv4(source) ? ipv4(source, destination, protocol, payload, fragment) : ipv6(source, destination, protocol, payload);
+  if (isIPv4(source)) return ipv4(source, destination, protocol, payload, fragment);
+  return ipv6(source, destination, protocol, payload);
 }
 
 function ipv4(source: string, destination: string, protocol: number, payload: Buffer, fragment: number): Buffer {
@@ -29,7 +30,7 @@ function ipv6(source: string, destination: string, next: number, payload: Buffer
   return Buffer.concat([header, address(source), address(destination), payload]);
 }
 
-export function address(text: string): Buffer {
+function address(text: string): Buffer {
   const { family, value } = parseAddress(text)!;
   return Buffer.from(value.toString(16).padStart(family === 4 ? 8 : 32, "0"), "hex");
 }
@@ -49,9 +50,6 @@ export const SYN = 2;
 export const RST = 4;
 export const PSH = 8;
 export const ACK = 16;
-export const URG = 32;
-export const ECE = 64;
-export const CWR = 128;
 
 export function tcp(source: number, destination: number, fields: TcpFields): Buffer {
   const options = Buffer.from(fields.options ?? "", "hex");
