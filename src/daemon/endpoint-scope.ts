@@ -47,7 +47,7 @@ export function endpointScope(
     local: { wildcard: choice.wildcard !== undefined, interfaces: [...choice.byInterface.keys()] },
     forward:
       forwardWildcard || forwardNames.length > 0 ? { wildcard: forwardWildcard, interfaces: forwardNames } : undefined,
-    key: governed.sort().join(),
+    key: governed.toSorted().join(),
   };
 }
 

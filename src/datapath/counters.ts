@@ -14,7 +14,7 @@ const OUTCOMES = hookNames.length * VERDICTS * REASONS;
 const PARSE_FAILURES_AT = OUTCOMES;
 const GAUGES_AT = PARSE_FAILURES_AT + parseFailureNames.length;
 
-export const gaugeNames = [
+const gaugeNames = [
   "returned",
   "flows",
   "flowCapacity",

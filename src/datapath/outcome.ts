@@ -25,8 +25,6 @@ export const outcomeReasons = [
   "internal-error",
 ] as const satisfies readonly (Reason | DatapathReason)[];
 
-export type OutcomeReason = (typeof outcomeReasons)[number];
-
 export const OutcomeReasonIndex = {
   NO_ENDPOINT: outcomeReasons.indexOf("no-endpoint"),
   UNKNOWN_INTERFACE: outcomeReasons.indexOf("unknown-interface"),

@@ -2,7 +2,6 @@
  * The queue a worker reads, whatever backend serves it: batches of packets in,
  * one verdict each out. The addon in `native/` is the default backend.
  */
-import type { NativeQueue, NativeQueueStats } from "../native/binding.ts";
+import type { NativeQueue } from "../native/binding.ts";
 
 export type PacketQueue = NativeQueue;
-export type PacketQueueStats = NativeQueueStats;

@@ -162,7 +162,7 @@ function prefixNodes(sets: readonly (readonly Cidr[])[], family: Family): Prefix
       } else if (node.sets[node.sets.length - 1] !== set) node.sets.push(set);
     }
   });
-  return [...byPrefix.values()].sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : a.prefix - b.prefix));
+  return [...byPrefix.values()].toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : a.prefix - b.prefix));
 }
 
 function mergeSorted(a: readonly number[], b: readonly number[]): number[] {

@@ -23,7 +23,7 @@ export class AddressPredicates {
 
   /** The set of a list of prefixes. */
   netSet(nets: readonly Cidr[]): number {
-    const key = `n:${[...new Set(nets.map(formatCidr))].sort().join(",")}`;
+    const key = `n:${[...new Set(nets.map(formatCidr))].toSorted().join(",")}`;
     return this.#set(key, () => nets);
   }
 
@@ -34,7 +34,7 @@ export class AddressPredicates {
 
   predicate(include: readonly number[], exclude: readonly number[]): number {
     if (include.length === 0 && exclude.length === 0) return 0;
-    const sorted = (ids: readonly number[]): number[] => [...new Set(ids)].sort((a, b) => a - b);
+    const sorted = (ids: readonly number[]): number[] => [...new Set(ids)].toSorted((a, b) => a - b);
     const predicate = { include: sorted(include), exclude: sorted(exclude) };
     const key = `${predicate.include.join(",")}!${predicate.exclude.join(",")}`;
     let id = this.#predicateIds.get(key);

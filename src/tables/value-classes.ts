@@ -73,7 +73,7 @@ export class ValuePredicates {
       const from = boundaries[i];
       for (const id of ends.get(from) ?? []) active.delete(id);
       for (const id of starts.get(from) ?? []) active.add(id);
-      const list = [...active].sort((a, b) => a - b);
+      const list = [...active].toSorted((a, b) => a - b);
       classOf.fill(interner.intern(list), from, boundaries[i + 1] ?? NO_VALUE);
     }
     classOf[NO_VALUE] = 0;
@@ -112,7 +112,7 @@ function satisfying(predicate: ValuePredicate): ValueRange[] {
 }
 
 function merge(ranges: readonly ValueRange[]): ValueRange[] {
-  const sorted = [...ranges].sort((a, b) => a.min - b.min);
+  const sorted = ranges.toSorted((a, b) => a.min - b.min);
   const merged: { min: number; max: number }[] = [];
   for (const range of sorted) {
     const last = merged[merged.length - 1];

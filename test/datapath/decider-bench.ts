@@ -13,7 +13,7 @@ import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../packet/build.ts";
 import { NODE } from "../policy/build.ts";
 
 /** Interface index 2 has the endpoint, 3 has none, 9 is unknown. */
-export const GOVERNED = 2;
+const GOVERNED = 2;
 export const UNGOVERNED = 3;
 export const UNKNOWN = 9;
 

@@ -102,7 +102,7 @@ describe("address classes", () => {
       const expected = ids.filter((_, s) =>
         sets[s].some((net) => net.family === (four ? 4 : 6) && value >> BigInt(bits - net.prefix) === net.value >> BigInt(bits - net.prefix)),
       );
-      expect(predicatesOf(classes, cls)).toEqual([...new Set(expected)].sort((a, b) => a - b));
+      expect(predicatesOf(classes, cls)).toEqual([...new Set(expected)].toSorted((a, b) => a - b));
     }
   });
 });
