@@ -67,4 +67,6 @@ export interface AgentRequest {
   readonly arguments: unknown;
 }
 
-export type AgentReply = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
+export type AgentReply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };

@@ -147,13 +147,6 @@ export class RampartProcess {
     return this.generationAfter(before);
   }
 
-  /** Wait until generation `generation` (or, after a wrap, exactly it) is in force. */
-  async waitForGeneration(generation: number, timeoutMs = 5000): Promise<void> {
-    await this.#until(`generation ${generation}`, timeoutMs, async () => {
-      return (await this.generation()) >= generation ? true : undefined;
-    });
-  }
-
   /** What `rampart status --json` prints. */
   async status(): Promise<Record<string, unknown>> {
     const result = await this.command(["status", "--json"], { check: true });

@@ -75,7 +75,8 @@ describe("ICMP errors", () => {
     await sendIcmp(lab.client, family.shield, unreachable);
     await sendIcmp(lab.client, family.shield, unreachable);
     // What comes after it has come proves that it would have come.
-    await lab.shield.run(["ping", "-c", "1", "-W", "1", family.family === "IPv4" ? "127.0.0.1" : "::1"], { check: true });
+    const loopback = family.family === "IPv4" ? "127.0.0.1" : "::1";
+    await lab.shield.run(["ping", "-c", "1", "-W", "1", loopback], { check: true });
     await listener.waitForOutput(new RegExp(`type ${family.echoRequest} from`));
     expect(listener.stdout).not.toContain(`type ${unreachable} from ${family.client}`);
     await listener.stop();

@@ -21,7 +21,9 @@ async function rules(): Promise<string> {
 }
 
 /** Runs the daemon to its early end; gives its exit code and what it printed to stderr, a line each. */
-async function failedStart(options: Omit<RampartOptions, "policies">): Promise<{ code: number | null; lines: string[] }> {
+async function failedStart(
+  options: Omit<RampartOptions, "policies">,
+): Promise<{ code: number | null; lines: string[] }> {
   const rampart = new RampartProcess(lab.shield, { policies: POLICIES, ...options });
   const daemon = rampart.launch();
   // A start that wrongly succeeds must not keep the test waiting.

@@ -77,7 +77,8 @@ describe("a sandbox of two hosts", () => {
   });
 
   test("a signal reaches the process inside and its end is told", async () => {
-    const shell = left.spawn(["sh", "-c", "trap 'echo got it; exit 7' USR1; echo waiting; while :; do sleep 0.01; done"]);
+    const script = "trap 'echo got it; exit 7' USR1; echo waiting; while :; do sleep 0.01; done";
+    const shell = left.spawn(["sh", "-c", script]);
     await shell.waitForOutput(/waiting/);
     await shell.signal("SIGUSR1");
     expect(await shell.exited).toEqual({ code: 7, signal: null });

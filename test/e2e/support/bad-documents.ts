@@ -46,7 +46,9 @@ export const BAD_DOCUMENTS: readonly BadDocument[] = [
     what: "port 70000",
     code: /RAMPART_E_PORT/,
     line: 10,
-    text: policyWith("  ingress:\n    - action: Allow\n      protocol: TCP\n      destination:\n        ports: [70000]\n"),
+    text: policyWith(
+      "  ingress:\n    - action: Allow\n      protocol: TCP\n      destination:\n        ports: [70000]\n",
+    ),
   },
   {
     what: "a selector syntax error",
