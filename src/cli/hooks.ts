@@ -1,5 +1,8 @@
 /** `rampart hooks show | verify | remove`: the kernel side, seen and undone without a running daemon. */
 import type { Command } from "commander";
+import { loadSettings } from "../config/settings.ts";
+import { controlRequest } from "../control/client.ts";
+import { RampartError } from "../errors/rampart-error.ts";
 import { HookInstaller } from "../hooks/apply.ts";
 import type { HookConfig } from "../hooks/hook-config.ts";
 import { planHooks } from "../hooks/plan.ts";
@@ -53,10 +56,28 @@ export function registerHooks(program: Command, planFromConfig: PlanFromConfig):
   hooks
     .command("remove")
     .description("take away every rule and chain of rampart, IPv4 and IPv6, iptables-nft and iptables-legacy")
-    .action(async () => {
+    .option("-c, --config <file>", "settings file, to find a daemon that still runs")
+    .option("--force", "also while a daemon runs, which will put its hooks back")
+    .action(async (options: { config?: string; force?: boolean }) => {
+      if (options.force !== true) await refuseWhileDaemonRuns(options.config);
       const removed = await removeHooks({ lockWaitSeconds: REMOVE_LOCK_WAIT_SECONDS });
       print(`${removed.length === 0 ? "nothing of rampart was there" : removed.join("\n")}\n`);
     });
+}
+
+/** A running daemon repairs its hooks, so removing them under it only opens the host for a moment. */
+async function refuseWhileDaemonRuns(configFile: string | undefined): Promise<void> {
+  let pid: unknown;
+  try {
+    const { settings } = loadSettings(configFile);
+    ({ pid } = (await controlRequest(settings.control.socket, "status")) as { pid?: unknown });
+  } catch {
+    // No daemon answers, or the settings are what is broken: then removing is what helps.
+    return;
+  }
+  throw new RampartError("RAMPART_E_DAEMON_RUNS", `the daemon (process ${String(pid)}) runs and would put its hooks back`, {
+    hint: "stop it first (systemctl stop rampart), or use --force",
+  });
 }
 
 function print(text: string): void {

@@ -75,7 +75,7 @@ const sections = {
     number: wholeNumber(0, 65_535).default(100),
     workers: wholeNumber(1, 64).default(1),
     maxLength: wholeNumber(16, 1_000_000).default(8192),
-    copyRange: wholeNumber(64, 65_535).default(256),
+    copyRange: wholeNumber(64, 65_535).default(512),
     receiveBuffer: wholeNumber(64 * 1024, 1024 * MIB).optional(),
     failOpen: flag.default(false),
   }),

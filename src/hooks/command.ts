@@ -44,7 +44,8 @@ export const runCommand: CommandRunner = (file, args, options) =>
     child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      if (error.code === "ENOENT") resolve(undefined);
+      // EACCES: a directory of PATH may not be searched, which hides a program as well as its absence does.
+      if (error.code === "ENOENT" || error.code === "EACCES") resolve(undefined);
       else reject(error);
     });
     child.on("close", (status) => {

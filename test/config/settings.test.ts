@@ -44,7 +44,7 @@ describe("defaults", () => {
           number: 100,
           workers: 1,
           maxLength: 8192,
-          copyRange: 256,
+          copyRange: 512,
           receiveBuffer: 33_554_432,
           failOpen: false,
         },
@@ -72,7 +72,7 @@ describe("defaults", () => {
 
   it("sizes the receive buffer for a longer queue", () => {
     const { settings, warnings } = load("queue: {maxLength: 100000}\n");
-    expect(settings.queue.receiveBuffer).toBeGreaterThanOrEqual(100_000 * (256 + 1024));
+    expect(settings.queue.receiveBuffer).toBeGreaterThanOrEqual(100_000 * (512 + 1024));
     expect(warnings).toEqual([]);
   });
 });
