@@ -1,26 +1,37 @@
 /*
- * udp_flood ADDRESS PORT SECONDS [SOURCE_PORTS]: sends UDP as fast as one core
- * can, in datagrams that make 64-byte Ethernet frames over IPv4 (18 bytes of
- * data; 84-byte frames over IPv6).
+ * udp_flood ADDRESS PORT SECONDS [CONNECTIONS]: sends UDP over IPv4 as fast
+ * as one core can, in 64-byte Ethernet frames (18 bytes of data).
  *
- * SOURCE_PORTS sockets (default 1) take turns, a burst each, so that many
- * connections are seen. Prints one line: packets sent, packets the kernel
- * refused, seconds.
+ * Each packet comes from another source port than the one before, CONNECTIONS
+ * ports in turn (default 1). A raw socket does that without a socket a port,
+ * and without a burst of one connection: a filter is never handed a packet of
+ * a connection while it is busy with the one before. Needs CAP_NET_RAW.
+ *
+ * Prints one line: packets sent, times the kernel refused, seconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #define BURST 64
 #define DATA_SIZE 18
-#define MAX_SOURCE_PORTS 50000
+#define FIRST_SOURCE_PORT 10000
+#define MAX_CONNECTIONS 50000
+#define TIME_TO_LIVE 64
+
+/* Everything that is 0 is the kernel's to fill in: source address, length, identification, header checksum. */
+struct packet {
+  struct iphdr ip;
+  struct udphdr udp;
+  uint8_t data[DATA_SIZE];
+};
 
 static double now(void) {
   struct timespec time;
@@ -33,48 +44,50 @@ static void fail(const char *what) {
   exit(1);
 }
 
-static int connect_to(const struct addrinfo *target) {
-  int fd = socket(target->ai_family, SOCK_DGRAM, 0);
-  if (fd < 0) fail("socket");
-  if (connect(fd, target->ai_addr, target->ai_addrlen) < 0) fail("connect");
-  return fd;
-}
-
 int main(int argc, char **argv) {
-  int source_ports = argc > 4 ? atoi(argv[4]) : 1;
-  if (argc < 4 || source_ports < 1 || source_ports > MAX_SOURCE_PORTS) {
-    fprintf(stderr, "usage: udp_flood ADDRESS PORT SECONDS [SOURCE_PORTS]\n");
+  int connections = argc > 4 ? atoi(argv[4]) : 1;
+  if (argc < 4 || connections < 1 || connections > MAX_CONNECTIONS) {
+    fprintf(stderr, "usage: udp_flood ADDRESS PORT SECONDS [CONNECTIONS]\n");
     return 2;
   }
-  struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-  struct addrinfo *target;
-  int problem = getaddrinfo(argv[1], argv[2], &hints, &target);
-  if (problem != 0) {
-    fprintf(stderr, "%s: %s\n", argv[1], gai_strerror(problem));
+  struct sockaddr_in target = {.sin_family = AF_INET};
+  if (inet_pton(AF_INET, argv[1], &target.sin_addr) != 1) {
+    fprintf(stderr, "%s is not an IPv4 address\n", argv[1]);
     return 2;
   }
-  struct rlimit descriptors;
-  getrlimit(RLIMIT_NOFILE, &descriptors);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &descriptors);
-  int *sockets = calloc((size_t)source_ports, sizeof *sockets);
-  if (sockets == NULL) fail("calloc");
-  for (int i = 0; i < source_ports; i++) sockets[i] = connect_to(target);
+  int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+  if (fd < 0) fail("socket");
+  if (connect(fd, (struct sockaddr *)&target, sizeof target) < 0) fail("connect");
 
-  uint8_t data[DATA_SIZE] = {0};
-  struct iovec part = {data, sizeof data};
+  struct packet packets[BURST];
+  struct iovec parts[BURST];
   struct mmsghdr messages[BURST];
   memset(messages, 0, sizeof messages);
   for (int i = 0; i < BURST; i++) {
-    messages[i].msg_hdr.msg_iov = &part;
+    packets[i] = (struct packet){
+        .ip = {.version = 4,
+               .ihl = sizeof(struct iphdr) / 4,
+               .ttl = TIME_TO_LIVE,
+               .protocol = IPPROTO_UDP,
+               .daddr = target.sin_addr.s_addr},
+        /* UDP over IPv4 may go without a checksum. */
+        .udp = {.dest = htons((uint16_t)atoi(argv[2])), .len = htons(sizeof(struct udphdr) + DATA_SIZE)},
+    };
+    parts[i] = (struct iovec){&packets[i], sizeof packets[i]};
+    messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
   uint64_t sent = 0;
   uint64_t refused = 0;
+  int next = 0;
   double start = now();
   double end = start + atof(argv[3]);
-  for (int turn = 0; now() < end; turn = (turn + 1) % source_ports) {
-    int count = sendmmsg(sockets[turn], messages, BURST, 0);
+  while (now() < end) {
+    for (int i = 0; i < BURST; i++) {
+      packets[i].udp.source = htons((uint16_t)(FIRST_SOURCE_PORT + next));
+      if (++next == connections) next = 0;
+    }
+    int count = sendmmsg(fd, messages, BURST, 0);
     if (count > 0) sent += (uint64_t)count;
     /* A full device queue, a firewall's drop, or an ICMP error from an earlier packet. */
     else if (errno == ENOBUFS || errno == EPERM || errno == ECONNREFUSED || errno == EINTR) refused++;
