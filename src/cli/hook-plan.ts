@@ -26,7 +26,7 @@ export async function planFromConfig(configFile: string | undefined): Promise<Ho
   );
   const ipv6 = await ipv6Support();
   return {
-    config: hookConfig(settings, new MarkLayout(settings.marks), resources, scope, 1),
+    config: hookConfig(settings, new MarkLayout(settings.marks), resources, scope, 1, true),
     variant: settings.iptables.variant,
     ipv6: ipv6.supported,
     lockWaitSeconds: settings.iptables.lockWaitSeconds,

@@ -48,7 +48,7 @@ export function registerHooks(program: Command, planFromConfig: PlanFromConfig):
       const installer = new HookInstaller({ variant, lockWaitSeconds, ipv6, marks: config.marks });
       // The generation is the running daemon's affair: any is right.
       const generation = (await installer.installedGeneration()) ?? config.generation;
-      const differences = await installer.verify({ ...config, generation });
+      const [differences] = await closest(installer, { ...config, generation });
       print(`${differences.length === 0 ? `all in place, generation ${generation}` : differences.join("\n")}\n`);
       if (differences.length > 0) process.exitCode = 1;
     });
@@ -63,6 +63,12 @@ export function registerHooks(program: Command, planFromConfig: PlanFromConfig):
       const removed = await removeHooks({ lockWaitSeconds: REMOVE_LOCK_WAIT_SECONDS });
       print(`${removed.length === 0 ? "nothing of rampart was there" : removed.join("\n")}\n`);
     });
+}
+
+/** The differences, from a daemon that adopts older connections or from one that does not: both are right. */
+async function closest(installer: HookInstaller, config: HookConfig): Promise<string[][]> {
+  const both = await Promise.all([true, false].map((adoptOlder) => installer.verify({ ...config, adoptOlder })));
+  return both.toSorted((a, b) => a.length - b.length);
 }
 
 /** A running daemon repairs its hooks, so removing them under it only opens the host for a moment. */

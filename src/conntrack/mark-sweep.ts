@@ -7,23 +7,28 @@ import { setImmediate as yieldToEvents } from "node:timers/promises";
 import type { MarkLayout } from "../hooks/marks.ts";
 import type { NativeBinding } from "../native/binding.ts";
 
-/**
- * Clears our bits from every connection whose mark is neither undecided nor
- * `keep` (0: keep none). Other programs' bits stay. Returns how many it cleared.
- */
-export async function sweepConnectionMarks(native: NativeBinding, marks: MarkLayout, keep: number): Promise<number> {
-  const { connection: mask } = marks.masks;
-  const kept = marks.connectionMark(keep);
+/** Clears our bits from every connection that carries one of ours. Returns how many it cleared. */
+export function sweepConnectionMarks(native: NativeBinding, marks: MarkLayout): Promise<number> {
+  return sweep(native, marks, 0, 0);
+}
+
+/** Clears our bits from every connection that carries `generation`; the kernel picks them out. Returns how many. */
+export function freeGeneration(native: NativeBinding, marks: MarkLayout, generation: number): Promise<number> {
+  return sweep(native, marks, marks.connectionMark(generation), marks.masks.connection);
+}
+
+/** Connections with (mark & mask) === wanted; other programs' bits stay. */
+async function sweep(native: NativeBinding, marks: MarkLayout, wanted: number, mask: number): Promise<number> {
+  const ours = marks.masks.connection;
   const conntrack = native.openConntrack();
   let cleared = 0;
   try {
-    conntrack.dumpStart(0, 0, 0);
+    conntrack.dumpStart(0, wanted, mask);
     for (;;) {
       const count = conntrack.dumpNext();
       if (count === 0) return cleared;
       for (let i = 0; i < count; i++) {
-        const mark = (conntrack.batch.mark[i] & mask) >>> 0;
-        if (mark !== 0 && mark !== kept && conntrack.setMark(i, 0, mask)) cleared++;
+        if ((conntrack.batch.mark[i] & ours) !== 0 && conntrack.setMark(i, 0, ours)) cleared++;
       }
       await yieldToEvents();
     }

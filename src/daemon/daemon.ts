@@ -55,6 +55,8 @@ export class Daemon {
   #watch: NativeInterfaceWatch | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
+  /** Policy files changed while we started. */
+  #changedAtStart = false;
 
   /** `onFatal` is told of a failure the daemon cannot go on after. */
   constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
@@ -81,10 +83,12 @@ export class Daemon {
 
   /** Resolves when the policy is in force. @throws RampartError; then everything is as before. */
   async start(): Promise<void> {
-    const loaded = this.#source.load();
-    this.#reportLoad(loaded);
-    if (loaded.errors.length > 0) throw new PolicyError(loaded.errors);
     try {
+      // Before the first load, so that no change falls between the two.
+      if (this.#settings.policy.watch) await this.#watchFiles();
+      const loaded = this.#source.load();
+      this.#reportLoad(loaded);
+      if (loaded.errors.length > 0) throw new PolicyError(loaded.errors);
       await this.#open();
       await this.#enforce(loaded, "start");
     } catch (error) {
@@ -97,6 +101,7 @@ export class Daemon {
     const { generation } = this.#state;
     const { variant } = this.#installer;
     this.#log.info({ generation, node: this.#settings.node, variant, pid: process.pid }, "enforcing");
+    if (this.#changedAtStart) void this.reload("files");
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
@@ -180,6 +185,7 @@ export class Daemon {
       pool: this.#pool,
       installer: this.#installer,
       onRetired: (retired, hits) => this.#ledger.retire(retired, hits),
+      onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();
     this.#decisions = new DecisionLog(this.#log, names, this.#settings.log.deniedPerSecond);
@@ -219,9 +225,18 @@ export class Daemon {
     );
   }
 
-  /** From here on files, interfaces and hooks are watched. */
+  #watchFiles(): Promise<void> {
+    return this.#source.watch(
+      () => {
+        if (this.#state.phase === "enforcing") void this.reload("files");
+        else this.#changedAtStart = true;
+      },
+      (error) => this.#log.error({ err: error }, "cannot watch the policy files; reload with SIGHUP"),
+    );
+  }
+
+  /** From here on interfaces and hooks are watched too. */
   #follow(): void {
-    if (this.#settings.policy.watch) this.#source.watch(() => void this.reload("files"));
     this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
     this.#timers.push(setInterval(() => void this.#verifyHooks(), VERIFY_INTERVAL_MS));
     let returned = 0;
@@ -290,6 +305,7 @@ export class Daemon {
     clearTimeout(this.#interfaceTimer);
     this.#watch?.close();
     await this.#source.close();
+    await this.#enforcer?.settled();
     this.#tap?.stop();
     await this.#control?.close();
     await this.#metrics?.close();

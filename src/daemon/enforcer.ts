@@ -7,7 +7,7 @@
  * Until the hooks are replaced the kernel goes on with g; when a step fails,
  * the workers get the tables of g back and nothing has changed.
  */
-import { sweepConnectionMarks } from "../conntrack/mark-sweep.ts";
+import { freeGeneration, sweepConnectionMarks } from "../conntrack/mark-sweep.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { MAX_ENDPOINTS } from "../datapath/decider.ts";
 import { RampartError } from "../errors/rampart-error.ts";
@@ -20,6 +20,7 @@ import type { ResourceSet } from "../resources/types.ts";
 import type { Compilation } from "../tables/compiled.ts";
 import { compileTables } from "../tables/compile.ts";
 import type { Settings } from "../config/settings.ts";
+import { carryConnectionsOver } from "./carry-over.ts";
 import { endpointScope, type EndpointScope } from "./endpoint-scope.ts";
 
 /** A policy set in force. */
@@ -39,13 +40,21 @@ export interface EnforcerOptions {
   readonly installer: HookInstaller;
   /** Tables were replaced; `hits` are the final counts of the rules of `retired`. */
   readonly onRetired: (retired: Compilation, hits: Float64Array) => void;
+  /** Live connections could not be carried over; they are judged by their next packet. */
+  readonly onCarryOverFailed: (error: unknown) => void;
 }
 
 export class Enforcer {
   readonly #options: EnforcerOptions;
   #current: Enforced | undefined;
   #previous: Enforced | undefined;
+  /** With the workers, but not yet in force in the kernel. */
+  #pending: Compilation | undefined;
   #generation = 0;
+  /** No hooks were there when this daemon came: until the next change, older connections are picked up. */
+  #adoptOlder = false;
+  /** Counts enforce() calls. */
+  #changes = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: EnforcerOptions) {
@@ -58,15 +67,22 @@ export class Enforcer {
 
   /** The compilation a generation number was decided under, while it is one of the last two. */
   compilationOf(generation: number): Compilation | undefined {
-    for (const enforced of [this.#current, this.#previous]) {
-      if (enforced?.compilation.tables.generation === generation) return enforced.compilation;
-    }
-    return undefined;
+    const known = [this.#pending, this.#current?.compilation, this.#previous?.compilation];
+    return known.find((compilation) => compilation?.tables.generation === generation);
   }
 
   /** Puts `resources` in force. @throws when a step failed; then what was in force still is. */
   enforce(resources: ResourceSet): Promise<Enforced> {
-    return this.#serially(() => this.#enforce(resources));
+    this.#changes++;
+    const enforced = this.#serially(() => this.#enforce(resources));
+    this.#serially(() => this.#carryOver()).catch(this.#options.onCarryOverFailed);
+    return enforced;
+  }
+
+  /** Resolves when nothing that was begun is under way any more. */
+  async settled(): Promise<void> {
+    this.#changes++;
+    await this.#queue;
   }
 
   /** Links or addresses changed: follow them. Resolves to true when other endpoints govern now. */
@@ -101,8 +117,19 @@ export class Enforcer {
     return result;
   }
 
+  /** Gives live connections that stay allowed the new generation before they ask for it. */
+  async #carryOver(): Promise<void> {
+    const current = this.#current;
+    const from = this.#previous?.compilation.tables.generation;
+    if (current === undefined || from === undefined) return;
+    const { native, marks } = this.#options;
+    const { compilation, links } = current;
+    const changes = this.#changes;
+    await carryConnectionsOver({ native, marks, compilation, links, from, superseded: () => this.#changes !== changes });
+  }
+
   async #enforce(resources: ResourceSet): Promise<Enforced> {
-    const { native, pool, installer, settings } = this.#options;
+    const { native, pool, installer, settings, marks } = this.#options;
     const generation = await this.#freshGeneration();
     const compilation = compileTables(resources, settings.node, generation);
     if (compilation.endpoints.length > MAX_ENDPOINTS) {
@@ -112,14 +139,18 @@ export class Enforcer {
     }
     const links = native.listInterfaces();
     const scope = this.#scope(resources, compilation, links);
-    const hooks = this.#hooks(resources, scope, generation);
+    const hooks = hookConfig(settings, marks, resources, scope, generation, this.#adoptOlder);
     const replaced = this.#current;
-    const hits = await pool.publish(compilation, scope.interfaces);
+    let hits: Float64Array;
+    this.#pending = compilation;
     try {
+      hits = await pool.publish(compilation, scope.interfaces);
       await installer.apply(hooks);
     } catch (error) {
       if (replaced !== undefined) await pool.publish(replaced.compilation, replaced.scope.interfaces);
       throw error;
+    } finally {
+      this.#pending = undefined;
     }
     if (replaced !== undefined) this.#options.onRetired(replaced.compilation, hits);
     this.#generation = generation;
@@ -134,24 +165,22 @@ export class Enforcer {
     if (this.#generation === 0) {
       const installed = await installer.installedGeneration();
       if (installed === undefined) {
-        await sweepConnectionMarks(native, marks, 0);
+        await sweepConnectionMarks(native, marks);
+        this.#adoptOlder = true;
         return 1;
       }
       this.#generation = installed;
     }
+    this.#adoptOlder = false;
     const next = marks.nextGeneration(this.#generation);
-    if (next === 1) await sweepConnectionMarks(native, marks, this.#generation);
+    // From an earlier round, or from a change with this number that failed half way.
+    await freeGeneration(native, marks, next);
     return next;
   }
 
   #scope(resources: ResourceSet, compilation: Compilation, links: readonly NativeInterface[]): EndpointScope {
     const { node, exemptLoopback } = this.#options.settings;
     return endpointScope(resources, node, links, compilation.endpoints, exemptLoopback);
-  }
-
-  #hooks(resources: ResourceSet, scope: EndpointScope, generation: number): HookConfig {
-    const { settings, marks } = this.#options;
-    return hookConfig(settings, marks, resources, scope, generation);
   }
 }
 
@@ -162,12 +191,14 @@ export function hookConfig(
   resources: ResourceSet,
   scope: EndpointScope,
   generation: number,
+  adoptOlder: boolean,
 ): HookConfig {
   const felix = effectiveFelix(resources, settings.node);
   return {
     input: scope.local,
     output: scope.local,
     forward: scope.forward,
+    adoptOlder,
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,

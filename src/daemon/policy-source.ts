@@ -8,8 +8,8 @@ import { type LoadResult, loadResources } from "../resources/load.ts";
 export interface PolicySource {
   /** Everything there is, with every error found. */
   load(): LoadResult;
-  /** Calls back after changes, once they have been quiet for a while. */
-  watch(onChange: () => void): void;
+  /** Calls back after changes, once they have been quiet for a while; no change after it resolved is missed. */
+  watch(onChange: () => void, onError: (error: unknown) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,11 +28,19 @@ export class FilePolicySource implements PolicySource {
     return loadResources(this.#paths);
   }
 
-  watch(onChange: () => void): void {
-    this.#watcher = watch([...this.#paths], { ignoreInitial: true });
-    this.#watcher.on("all", () => {
+  async watch(onChange: () => void, onError: (error: unknown) => void): Promise<void> {
+    const watcher = watch([...this.#paths], { ignoreInitial: true });
+    this.#watcher = watcher;
+    watcher.on("all", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(onChange, this.#debounceMs);
+    });
+    await new Promise<void>((resolve) => {
+      watcher.once("ready", resolve);
+      watcher.on("error", (error) => {
+        onError(error);
+        resolve();
+      });
     });
   }
 

@@ -15,7 +15,7 @@ import { ParseFailure } from "../packet/failure.ts";
 import { reverse } from "../packet/reverse.ts";
 import { PacketView } from "../packet/view.ts";
 import { Classifier } from "../tables/classifier.ts";
-import { ProgramKind, RuleAction, type CompiledTables } from "../tables/compiled.ts";
+import { PROGRAM_KINDS, ProgramKind, RuleAction, type CompiledTables } from "../tables/compiled.ts";
 import type { WorkerCounters } from "./counters.ts";
 import { endpointOfInterface, NO_ENDPOINT, UNKNOWN_INTERFACE, type InterfaceMap } from "./interface-map.ts";
 import { HookIndex, OutcomeReasonIndex, OutcomeVerdict } from "./outcome.ts";
@@ -27,7 +27,6 @@ export const RecordKind = { DECIDED: 1, LOGGED: 2, PACKET: 3 } as const;
 
 /** Endpoints a node can have: an endpoint index fits 15 bits of a flow's scope. */
 export const MAX_ENDPOINTS = 32766;
-const PROGRAM_KINDS = Object.keys(ProgramKind).length;
 const NO_ICMP = 65536;
 
 export interface DeciderOptions {
@@ -53,6 +52,8 @@ export class PacketDecider {
   readonly #inner = new PacketView();
   #classifier: Classifier | undefined;
   #published: PublishedTables | undefined;
+  /** Counts publications: generation numbers come round again, this one does not within a flow's life. */
+  #epoch = 0;
   #interfaces: InterfaceMap = new Int32Array(8);
   #now = 0;
   #clock = 0;
@@ -83,6 +84,7 @@ export class PacketDecider {
   }
 
   publish(published: PublishedTables): void {
+    this.#epoch = (this.#epoch + 1) >>> 0;
     this.#published = published;
     this.#classifier = new Classifier(published.tables);
     this.#interfaces = published.interfaces;
@@ -180,7 +182,7 @@ export class PacketDecider {
     const rule = classifier.classify(published.tables.endpointPrograms[endpoint * PROGRAM_KINDS + kind], view);
     this.#decided(published, rule);
     this.#reportLogged(classifier);
-    this.#remember(view, scope, published.tables);
+    this.#remember(view, scope);
     return true;
   }
 
@@ -208,23 +210,23 @@ export class PacketDecider {
       this.#decided(published, classifier.classify(program, view));
       this.#reportLogged(classifier);
     }
-    this.#remember(view, scope, published.tables);
+    this.#remember(view, scope);
     return true;
   }
 
   /** A flow decided under this generation keeps its decision: one decision for every packet of it. */
   #knownFlow(view: PacketView, scope: number, tables: CompiledTables): boolean {
     const slot = this.flows.find(view, scope);
-    if (slot < 0 || this.flows.generation[slot] !== tables.generation) return false;
+    if (slot < 0 || this.flows.generation[slot] !== this.#epoch) return false;
     this.flows.packets[slot] += 1;
     this.flows.touch(slot, this.#clock);
     this.#decidedByRule(tables, this.flows.decision[slot]);
     return true;
   }
 
-  #remember(view: PacketView, scope: number, tables: CompiledTables): void {
+  #remember(view: PacketView, scope: number): void {
     const slot = this.flows.insert(view, scope, this.#clock);
-    this.flows.generation[slot] = tables.generation;
+    this.flows.generation[slot] = this.#epoch;
     this.flows.decision[slot] = this.#rule;
     this.flows.packets[slot] += 1;
   }

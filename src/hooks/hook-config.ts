@@ -20,6 +20,12 @@ export interface HookConfig {
   readonly output: Scope;
   /** Undefined while no policy applies to forwarded packets: then FORWARD is not hooked. */
   readonly forward: Scope | undefined;
+  /**
+   * Connection tracking may have begun with these hooks, so TCP connections older than it are picked up in mid-stream
+   * by whichever packet comes first. Otherwise such a packet belongs to nothing and is dropped: the retransmission of
+   * a connection that was cut must not bring it back with its direction turned round.
+   */
+  readonly adoptOlder: boolean;
   /** Packets of the loopback interface are nobody's business; false polices `lo` as any other interface. */
   readonly exemptLoopback: boolean;
   readonly failsafeInbound: readonly FailsafePort[];

@@ -54,7 +54,9 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
     chains.push({ name: decisionChain(hook), rules: decisionRules(config, hook, family) });
     jumps.push({ from: hook, position: 1, to, rule: rule("jump", "", to) });
   }
-  if (family === 6) chains.push({ name: NEIGHBOUR_CHAIN, rules: neighbourRules() });
+  if (family === 6 && governed.some(({ hook }) => hook !== "FORWARD")) {
+    chains.push({ name: NEIGHBOUR_CHAIN, rules: neighbourRules() });
+  }
   const next = config.marks.nextGeneration(config.generation);
   chains.push({ name: ALLOW_CHAIN, rules: allowRules(config, config.generation) });
   chains.push({ name: ALLOW_NEXT_CHAIN, rules: allowRules(config, next) });
@@ -104,14 +106,20 @@ function decisionRules(config: HookConfig, hook: HookName, family: Family): stri
   const { marks, generation } = config;
   const { masks } = marks;
   const rules: string[] = [];
-  if (family === 6) rules.push(rule("icmpv6", "-p ipv6-icmp", NEIGHBOUR_CHAIN));
+  // Both belong to one link, so there is none of it to forward.
+  if (family === 6 && hook !== "FORWARD") rules.push(rule("icmpv6", "-p ipv6-icmp", NEIGHBOUR_CHAIN));
   // A verdict that came back is left for its own rule, which clears it, also when the connection is allowed by now.
   const undecidedPacket = `-m mark --mark 0x0/${hex((3 << marks.packetShift) >>> 0)}`;
   const current = `-m connmark --mark ${hex(marks.connectionMark(generation))}/${hex(masks.connection)}`;
   rules.push(rule("fast-path", `${current} ${undecidedPacket}`, "ACCEPT"));
   rules.push(...failsafeRules(config, hook, family, ALLOW_CHAIN));
   rules.push(...refusalRules(config, hook, family));
+  if (hook === "OUTPUT") rules.push(...ownErrorRules(family));
   rules.push(rule("invalid", "-m conntrack --ctstate INVALID", "DROP"));
+  if (!config.adoptOlder) {
+    const midStream = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW";
+    rules.push(rule("mid-stream", midStream, "DROP"));
+  }
   const carries = (code: number, of: number): string =>
     `-m mark --mark ${hex(marks.verdictMark(code, of))}/${hex(marks.verdictMask)}`;
   const next = marks.nextGeneration(generation);
@@ -153,12 +161,23 @@ function refusalRules(config: HookConfig, hook: HookName, family: Family): strin
   ];
 }
 
+/**
+ * What the kernel tells the sender of a packet it cannot pass on. It is about
+ * connections that need not be ours to judge (a router's transit), and often
+ * about a first packet, whose unconfirmed connection no queue may hold.
+ */
+function ownErrorRules(family: Family): string[] {
+  const types = family === 4 ? ["3", "11", "12"] : ["1", "2", "3", "4"];
+  const match = family === 4 ? "-p icmp -m icmp --icmp-type" : "-p ipv6-icmp -m icmp6 --icmpv6-type";
+  return types.map((type) => rule("error", `${match} ${type} -m conntrack --ctstate RELATED`, "ACCEPT"));
+}
+
 function neighbourRules(): string[] {
   return [
     ...NEIGHBOUR_DISCOVERY_TYPES.map((type) =>
       rule("neighbour-discovery", `${icmpv6Match(type)} -m hl --hl-eq 255`, "ACCEPT"),
     ),
-    ...LISTENER_DISCOVERY_TYPES.map((type) => rule("multicast-listener", icmpv6Match(type), "ACCEPT")),
+    ...LISTENER_DISCOVERY_TYPES.map((type) => rule("multicast-listener", `${icmpv6Match(type)} -m hl --hl-eq 1`, "ACCEPT")),
   ];
 }
 

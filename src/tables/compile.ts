@@ -13,7 +13,7 @@ import { effectiveFelix } from "../policy/failsafe.ts";
 import { hasForwardPolicies, tierPolicies } from "../policy/order.ts";
 import type { Direction, HostEndpoint, ResourceSet } from "../resources/types.ts";
 import { buildAddressClasses } from "./address-classes.ts";
-import { ProgramKind, type Compilation } from "./compiled.ts";
+import { PROGRAM_KINDS, ProgramKind, type Compilation } from "./compiled.ts";
 import { buildPrograms, type ProgramItem } from "./program-index.ts";
 import { RuleBuilder } from "./rule-builder.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
@@ -33,7 +33,7 @@ export function compileTables(set: ResourceSet, node: string, generation: number
 
   const programs: ProgramItem[][] = [];
   const programIds = new Map<string, number>();
-  const endpointPrograms = sharedUint32(local.length * KINDS.length);
+  const endpointPrograms = sharedUint32(local.length * PROGRAM_KINDS);
   local.forEach((endpoint, index) => {
     for (const [kind, policyClass, direction] of KINDS) {
       const items = programItems(set, endpoint, policyClass, direction, rules, felix);
@@ -44,7 +44,7 @@ export function compileTables(set: ResourceSet, node: string, generation: number
         programs.push(items);
         programIds.set(key, id);
       }
-      endpointPrograms[index * KINDS.length + kind] = id;
+      endpointPrograms[index * PROGRAM_KINDS + kind] = id;
     }
   });
 

@@ -65,12 +65,13 @@ export interface CompiledTables {
   readonly icmp: ValueClasses;
   readonly rules: RuleTable;
   readonly programs: ProgramTable;
-  /** Endpoint * 4 + ProgramKind to program. */
+  /** Endpoint * PROGRAM_KINDS + ProgramKind to program. */
   readonly endpointPrograms: Uint32Array;
   readonly rejectDenied: boolean;
 }
 
 export const ProgramKind = { NORMAL_INGRESS: 0, NORMAL_EGRESS: 1, FORWARD_INGRESS: 2, FORWARD_EGRESS: 3 } as const;
+export const PROGRAM_KINDS = 4;
 
 /** What a rule id means to a person; stays on the main thread. */
 export interface RuleInfo {

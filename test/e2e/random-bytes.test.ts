@@ -22,18 +22,21 @@ const PACKETS_PER_SECOND = 60_000;
 const MINUTE = 60_000;
 
 const [IPV4, IPV6] = FAMILIES as [(typeof FAMILIES)[0], (typeof FAMILIES)[0]];
-const CLIENT_ONLY = policy("client-only", {
-  types: ["Ingress", "Egress"],
-  ingress: FAMILIES.map(({ clientNet }) => ({
-    action: "Allow",
-    protocol: "TCP",
-    source: { nets: [clientNet] },
-    destination: { ports: [8080] },
-  })),
-});
+/** TCP from the client, which the storm never claims to be, and nothing else. */
+function clientOnly(port: number): string {
+  return policy(`client-${port}`, {
+    types: ["Ingress", "Egress"],
+    ingress: FAMILIES.map(({ clientNet }) => ({
+      action: "Allow",
+      protocol: "TCP",
+      source: { nets: [clientNet] },
+      destination: { ports: [port] },
+    })),
+  });
+}
 const NO_FAILSAFES = felixConfiguration({ failsafeInboundHostPorts: [], failsafeOutboundHostPorts: [] });
 /** ICMPv6 that keeps the link alive and is let through in the kernel: MLD and neighbour discovery. */
-const LINK_TYPES = new Set([130, 131, 132, 133, 134, 135, 136, 143]);
+const LINK_TYPES = [130, 131, 132, 133, 134, 135, 136, 143];
 
 let lab: Lab;
 let rampart: RampartProcess;
@@ -45,7 +48,7 @@ beforeAll(async () => {
   program = join(directory, "packet-storm");
   execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-o", program, SOURCE]);
   lab = await Lab.create();
-  rampart = await startRampart(lab.shield, { policies: { "closed.yaml": ETH0 + CLIENT_ONLY + NO_FAILSAFES } });
+  rampart = await startRampart(lab.shield, { policies: { "closed.yaml": ETH0 + clientOnly(8080) + NO_FAILSAFES } });
 });
 afterAll(async () => {
   await rampart?.uninstall();
@@ -53,26 +56,38 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** What the shield's kernel handed to its upper layers. Loopback is in the IPv4 numbers, so ask for nothing over it. */
-async function delivered(): Promise<{ ipv4: number; ipv6: number; ipv6Link: number }> {
-  const read = async (path: string): Promise<string> => {
-    return (await lab.shield.run(["cat", path], { check: true })).stdout;
-  };
+async function read(path: string): Promise<string> {
+  return (await lab.shield.run(["cat", path], { check: true })).stdout;
+}
+
+/** IPv4 packets the shield's kernel handed to its upper layers, those of loopback too. */
+async function deliveredIPv4(): Promise<number> {
   const [names, values] = (await read("/proc/net/snmp")).split("\n").filter((line) => line.startsWith("Ip:"));
-  const column = names!.split(" ").indexOf("InDelivers");
-  const ipv6 = new Map(
+  return Number(values!.split(" ")[names!.split(" ").indexOf("InDelivers")]);
+}
+
+/** IPv6 packets from the wire that the kernel handed on, without those the rules let through to keep the link alive. */
+async function deliveredIPv6(): Promise<number> {
+  let link = 0;
+  for (const rule of ["any/neighbour-discovery", "any/multicast-listener"]) {
+    link += await rampart.metric("rampart_kernel_rule_packets_total", { family: "ipv6", rule });
+  }
+  const counters = new Map(
     (await read("/proc/net/dev_snmp6/eth0")).split("\n").map((line) => line.split(/\s+/) as [string, string]),
   );
-  let ipv6Link = 0;
-  for (const [name, count] of ipv6) {
-    const type = /^Icmp6InType(\d+)$/.exec(name)?.[1];
-    if (type !== undefined && LINK_TYPES.has(Number(type))) ipv6Link += Number(count);
-  }
-  return {
-    ipv4: Number(values!.split(" ")[column]),
-    ipv6: Number(ipv6.get("Ip6InDelivers") ?? 0),
-    ipv6Link,
-  };
+  // The rules count both directions.
+  for (const type of LINK_TYPES) link -= Number(counters.get(`Icmp6OutType${type}`) ?? 0);
+  return Number(counters.get("Ip6InDelivers")) - link;
+}
+
+/** Resolves when all packets were sent, within a minute. */
+async function storm(seed: number, packets: number, perSecond: number): Promise<void> {
+  // Not from /sys, which shows the machine's own interfaces.
+  const link = await lab.shield.run(["ip", "-br", "link", "show", "eth0"], { check: true });
+  const mac = /[0-9a-f:]{17}/.exec(link.stdout)?.[0];
+  const numbers = [seed, packets, perSecond].map(String);
+  const argv = [program, "eth0", String(mac), IPV4.shield, IPV6.shield, ...numbers];
+  await lab.client.run(argv, { check: true, timeout: MINUTE });
 }
 
 describe("a million random and mutated packets", () => {
@@ -84,17 +99,15 @@ describe("a million random and mutated packets", () => {
   beforeAll(async () => {
     for (const { shield } of FAMILIES) connections.push(await openTcp(lab.client, shield, 8080));
     accepts = await rampart.metric("rampart_packets_total", { verdict: "accept" });
-    const before = await delivered();
-    const address = await lab.shield.run(["cat", "/sys/class/net/eth0/address"], { check: true });
-    const storm = [address.stdout.trim(), IPV4.shield, IPV6.shield, seed, PACKETS, PACKETS_PER_SECOND].map(String);
-    await lab.client.run([program, "eth0", ...storm], { check: true, timeout: MINUTE });
+    // Metrics come over loopback, so none while IPv4 is counted.
+    const ipv6Before = await deliveredIPv6();
+    const ipv4Before = await deliveredIPv4();
+    await storm(seed, PACKETS, PACKETS_PER_SECOND);
     // The counters of the worker are written four times a second.
     await new Promise((resolve) => setTimeout(resolve, 600));
-    const after = await delivered();
-    passed = {
-      ipv4: after.ipv4 - before.ipv4,
-      ipv6: after.ipv6 - before.ipv6 - (after.ipv6Link - before.ipv6Link),
-    };
+    const ipv4 = (await deliveredIPv4()) - ipv4Before;
+    const ipv6 = (await deliveredIPv6()) - ipv6Before;
+    passed = { ipv4, ipv6 };
   }, 2 * MINUTE);
 
   test("reached the queue in good part", async () => {
@@ -109,13 +122,15 @@ describe("a million random and mutated packets", () => {
   });
 
   test("were none of them delivered", () => {
-    expect(passed, `seed ${seed}`).toEqual({ ipv4: 0, ipv6: 0 });
+    // Below 0: what a rule let through for the link's sake may still be too broken to deliver.
+    expect(passed.ipv6, `IPv6, seed ${seed}`).toBeLessThanOrEqual(0);
+    expect(passed.ipv4, `IPv4, seed ${seed}`).toBe(0);
   });
 
   test("got an answer each, and none of them a yes", async () => {
     expect(await rampart.metric("rampart_packets_total", { verdict: "accept" }), `seed ${seed}`).toBe(accepts);
     for (const verdict of ["return", "reject"]) {
-      expect(await rampart.metric("rampart_packets_total", { verdict }), verdict).toBe(0);
+      expect(await rampart.metric("rampart_packets_total", { verdict })).toBe(0);
     }
     expect(await rampart.metric("rampart_packets_total", { reason: "internal-error" })).toBe(0);
     expect(await rampart.metric("rampart_queue_unanswered_total")).toBe(0);
@@ -139,5 +154,20 @@ describe("a million random and mutated packets", () => {
       await connection.close();
     }
     for (const { shield } of FAMILIES) await expectConnects(lab.client, shield, 8080);
+  });
+});
+
+describe("packets faster than they can be judged", () => {
+  test("delay neither a change of policy nor a connection that is open", async () => {
+    const connection = await openTcp(lab.client, IPV4.shield, 8080);
+    const pouring = storm(1, 500_000, 10_000_000);
+    const generation = await rampart.generation();
+    rampart.writePolicy("more.yaml", clientOnly(8081));
+    await rampart.generationAfter(generation, 10_000);
+    expect(await connection.exchange("in the storm", 4000)).toMatchObject({ line: "in the storm" });
+    await pouring;
+    for (const { shield } of FAMILIES) await expectConnects(lab.client, shield, 8081);
+    expect(await rampart.metric("rampart_queue_unanswered_total")).toBe(0);
+    await connection.close();
   });
 });

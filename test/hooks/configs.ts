@@ -23,6 +23,7 @@ export function hookConfig(changes: Partial<HookConfig> = {}): HookConfig {
     input: on("eth0"),
     output: on("eth0"),
     forward: undefined,
+    adoptOlder: true,
     exemptLoopback: true,
     failsafeInbound: [failsafe("tcp", 22), failsafe("udp", 68)],
     failsafeOutbound: [failsafe("udp", 53), failsafe("tcp", 179)],

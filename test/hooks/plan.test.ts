@@ -80,6 +80,7 @@ COMMIT
       "-p udp -m udp --sport 68 -m conntrack --ctdir REPLY -j ACCEPT",
       "-p tcp -m tcp --tcp-flags RST RST -m connmark --mark 0xff00/0xff00 -j ACCEPT",
       "-p ipv6-icmp -m icmp6 --icmpv6-type 1/4 -m connmark --mark 0xff00/0xff00 -j ACCEPT",
+      ...[1, 2, 3, 4].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m conntrack --ctstate RELATED -j ACCEPT`),
       "-m conntrack --ctstate INVALID -j DROP",
       "-m mark --mark 0x11000000/0xf3000000 -j RAMPART-ALLOW",
       "-m mark --mark 0x21000000/0xf3000000 -j RAMPART-ALLOW-NEXT",
@@ -93,8 +94,19 @@ COMMIT
     ]);
     expect(chain(config, 6, "RAMPART-ND")).toEqual([
       ...[133, 134, 135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j ACCEPT`),
-      ...[130, 131, 132, 143].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`),
+      ...[130, 131, 132, 143].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 1 -j ACCEPT`),
     ]);
+    expect(chain(hookConfig({ forward: on("eth0") }), 6, "RAMPART-FORWARD-DECIDE").join("\n")).not.toContain("RAMPART-ND");
+  });
+
+  test("once connection tracking is known to be older, TCP in mid-stream belongs to nothing", () => {
+    for (const hook of ["INPUT", "OUTPUT", "FORWARD"]) {
+      const rules = (adoptOlder: boolean): string[] =>
+        chain(hookConfig({ forward: on("eth0"), adoptOlder }), 4, `RAMPART-${hook}-DECIDE`);
+      const midStream = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP";
+      expect(rules(true)).not.toContain(midStream);
+      expect(rules(false).indexOf(midStream)).toBe(rules(false).indexOf("-m conntrack --ctstate INVALID -j DROP") + 1);
+    }
   });
 });
 
@@ -219,6 +231,7 @@ const configs: fc.Arbitrary<HookConfig> = fc.record({
   input: scopes,
   output: scopes,
   forward: fc.option(scopes, { nil: undefined }),
+  adoptOlder: fc.boolean(),
   exemptLoopback: fc.boolean(),
   failsafeInbound: failsafes,
   failsafeOutbound: failsafes,
