@@ -126,7 +126,7 @@ describe("ICMP", () => {
     await allowType(family.echoRequest);
     await sendIcmp(lab.client, family.shield, other);
     await expectPing(lab.client, family.shield, "answered");
-    expect(listener.stdout).toContain(`type ${family.echoRequest} from ${family.client}`);
+    await listener.waitForOutput(new RegExp(`type ${family.echoRequest} from ${family.client}`));
     expect(listener.stdout).not.toContain(`type ${other} from`);
     await expectPing(lab.shield, family.client, "timeout");
 
