@@ -1,13 +1,14 @@
 /** What the daemon would install under a settings file, worked out without one running. */
 import { loadSettings } from "../config/settings.ts";
 import { endpointScope } from "../daemon/endpoint-scope.ts";
-import { hookConfig } from "../daemon/enforcer.ts";
+import { hookConfig, localEndpoints } from "../daemon/enforcer.ts";
 import { PolicyError } from "../daemon/daemon.ts";
 import { formatError } from "../errors/rampart-error.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import { ipv6Support } from "../hooks/variant.ts";
 import { loadNative } from "../native/load.ts";
 import { loadResources } from "../resources/load.ts";
+import { compileTables } from "../tables/compile.ts";
 import type { HookPlanInput } from "./hooks.ts";
 
 /** @throws RampartError when settings or policies have errors. */
@@ -16,12 +17,12 @@ export async function planFromConfig(configFile: string | undefined): Promise<Ho
   const { resources, errors } = loadResources(settings.policy.paths);
   for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
   if (errors.length > 0) throw new PolicyError(errors);
-  const endpoints = resources.hostEndpoints.filter((endpoint) => endpoint.node === settings.node);
+  const compilation = compileTables(resources, localEndpoints(resources, settings.node), settings.node, 1);
   const scope = endpointScope(
     resources,
     settings.node,
     loadNative().listInterfaces(),
-    endpoints.map((endpoint) => endpoint.name),
+    compilation,
     settings.exemptLoopback,
   );
   const ipv6 = await ipv6Support();

@@ -84,7 +84,7 @@ const sections = {
     lockWaitSeconds: wholeNumber(0, 3600).default(10),
   }),
   marks: section({
-    packet: markMask(6).default(DEFAULT_MARK_MASKS.packet),
+    packet: markMask(7).default(DEFAULT_MARK_MASKS.packet),
     connection: markMask(4).default(DEFAULT_MARK_MASKS.connection),
   }),
   flows: section({

@@ -58,7 +58,11 @@ export async function carryConnectionsOver(job: CarryOver): Promise<number> {
 class ConnectionJudge {
   readonly #compilation: Compilation;
   readonly #classifier: Classifier;
+  /** HostEndpoints by index; undefined where preDNAT or untracked policies make a tuple say too little. */
+  readonly #hosts: readonly number[] | undefined;
   readonly #local = new Set<string>();
+  /** Addresses of workloads, whose connections are judged on other ways. */
+  readonly #workloads = new Set<string>();
   readonly #view = new PacketView();
 
   constructor(compilation: Compilation, links: readonly NativeInterface[]) {
@@ -68,15 +72,24 @@ class ConnectionJudge {
       const address = parseAddress(text);
       if (address !== undefined) this.#local.add(`${address.family}:${address.value}`);
     }
+    const hosts: number[] = [];
+    compilation.endpoints.forEach((endpoint, index) => {
+      if (endpoint.kind === "HostEndpoint") hosts.push(index);
+      else for (const { family, value } of endpoint.addresses) this.#workloads.add(`${family}:${value}`);
+    });
+    const plain = compilation.classes.every((has) => !has.preDNAT && !has.untrackedIngress && !has.untrackedEgress);
+    this.#hosts = plain ? hosts : undefined;
   }
 
   /** Does every endpoint that could govern the connection allow it? */
   allows(batch: ConntrackBatch, i: number): boolean {
-    if ((batch.status[i] & NAT_STATUS) !== 0) return false;
+    if (this.#hosts === undefined || (batch.status[i] & NAT_STATUS) !== 0) return false;
     this.#load(batch, i);
-    const from = this.#isLocal(0);
-    const to = this.#isLocal(4);
-    if (from && to) return false;
+    const source = this.#address(0);
+    const destination = this.#address(4);
+    const from = this.#local.has(source);
+    const to = this.#local.has(destination);
+    if ((from && to) || this.#workloads.has(source) || this.#workloads.has(destination)) return false;
     if (to) return this.#everywhere(ProgramKind.NORMAL_INGRESS, true);
     if (from) return this.#everywhere(ProgramKind.NORMAL_EGRESS, true);
     // Neither end is here: forwarded, or a broadcast or multicast to us, which TCP never is.
@@ -85,8 +98,8 @@ class ConnectionJudge {
   }
 
   #everywhere(kind: number, mustAllow: boolean): boolean {
-    const { tables, endpoints } = this.#compilation;
-    for (let endpoint = 0; endpoint < endpoints.length; endpoint++) {
+    const { tables } = this.#compilation;
+    for (const endpoint of this.#hosts ?? []) {
       const rule = this.#classifier.classify(tables.endpointPrograms[endpoint * PROGRAM_KINDS + kind], this.#view);
       const action = tables.rules.action[rule];
       if (mustAllow ? action !== RuleAction.ALLOW : action === RuleAction.DENY) return false;
@@ -94,11 +107,12 @@ class ConnectionJudge {
     return true;
   }
 
-  #isLocal(word: number): boolean {
+  /** The address in words[word .. word + 4) as the sets have it. */
+  #address(word: number): string {
     const { words, family } = this.#view;
     let value = 0n;
     for (let w = word; w < word + 4; w++) value = (value << 32n) | BigInt(words[w]);
-    return this.#local.has(`${family}:${value}`);
+    return `${family}:${value}`;
   }
 
   #load(batch: ConntrackBatch, i: number): void {

@@ -1,28 +1,41 @@
 /** From endpoints and interfaces to what the hooks govern and what the workers look interfaces up in. */
 import { parseAddress } from "../address/address.ts";
-import { buildInterfaceMap, NO_ENDPOINT, type InterfaceMap } from "../datapath/interface-map.ts";
-import type { Scope } from "../hooks/hook-config.ts";
+import {
+  buildInterfaceMap,
+  NO_ENDPOINT,
+  UNKNOWN_WORKLOAD,
+  type InterfaceMap,
+  type InterfaceRoles,
+} from "../datapath/interface-map.ts";
+import type { Scope, UntrackedInterfaces, WorkloadInterfaces } from "../hooks/hook-config.ts";
 import type { NativeInterface } from "../native/binding.ts";
 import { chooseEndpoints, governingEndpoint, type EndpointChoice } from "../policy/endpoint-choice.ts";
-import { hasForwardPolicies } from "../policy/order.ts";
-import type { HostEndpoint, ResourceSet } from "../resources/types.ts";
+import { effectiveFelix } from "../policy/failsafe.ts";
+import type { Endpoint, HostEndpoint, ResourceSet } from "../resources/types.ts";
+import type { Compilation, EndpointClasses } from "../tables/compiled.ts";
 
 export interface EndpointScope {
   readonly choice: EndpointChoice;
   readonly interfaces: InterfaceMap;
+  /** Interfaces whose local traffic is governed. */
   readonly local: Scope;
-  /** Undefined while no endpoint has an applyOnForward policy. */
+  /** Of each class, undefined while no endpoint has a policy of it. */
   readonly forward: Scope | undefined;
-  /** Equal keys: the same endpoints govern the same interfaces. */
-  readonly key: string;
+  readonly preDNAT: Scope | undefined;
+  readonly untracked: UntrackedInterfaces | undefined;
+  /** Undefined while this node has no workload endpoint. */
+  readonly workloads: WorkloadInterfaces | undefined;
+  /** What governs each interface now, by name; equal texts: the same endpoints in the same roles. */
+  readonly roles: ReadonlyMap<string, string>;
 }
 
-/** `endpoints`: HostEndpoint names by index, as the tables have them. */
+type CompiledEndpoints = Pick<Compilation, "endpoints" | "classes">;
+
 export function endpointScope(
   resources: ResourceSet,
   node: string,
   links: readonly NativeInterface[],
-  endpoints: readonly string[],
+  compiled: CompiledEndpoints,
   exemptLoopback: boolean,
 ): EndpointScope {
   const known = links.map((link) => ({
@@ -30,34 +43,82 @@ export function endpointScope(
     addresses: link.addresses.map((text) => parseAddress(text)).filter((address) => address !== undefined),
   }));
   const choice = chooseEndpoints(resources, node, known, { exemptLoopback });
-  const indexOf = new Map(endpoints.map((name, index) => [name, index]));
-  const entries = new Map<number, number>();
-  const governed: string[] = [];
+  const indexOf = new Map<Endpoint, number>(compiled.endpoints.map((endpoint, index) => [endpoint, index]));
+  const has = (endpoint: HostEndpoint, policyClass: keyof EndpointClasses): boolean =>
+    compiled.classes[indexOf.get(endpoint) ?? -1]?.[policyClass] ?? false;
+  const workloads = new Map<string, number>();
+  compiled.endpoints.forEach((endpoint, index) => {
+    if (endpoint.kind === "WorkloadEndpoint") workloads.set(endpoint.interfaceName, index);
+  });
+  const { interfacePrefixes } = effectiveFelix(resources, node);
+  const index = (endpoint: HostEndpoint | undefined): number =>
+    endpoint === undefined ? NO_ENDPOINT : (indexOf.get(endpoint) ?? NO_ENDPOINT);
+
+  const isUntracked = (endpoint: HostEndpoint): boolean =>
+    has(endpoint, "untrackedIngress") || has(endpoint, "untrackedEgress");
+
+  const rolesOf = (name: string): InterfaceRoles => {
+    const isWorkload = workloads.size > 0 && interfacePrefixes.some((prefix) => name.startsWith(prefix));
+    const named = choice.byInterface.get(name);
+    const exempt = choice.exempt.has(name);
+    const { wildcard } = choice;
+    const preDNAT = [named, wildcard].find((endpoint) => endpoint !== undefined && has(endpoint, "preDNAT"));
+    return {
+      host: isWorkload && !exempt ? index(wildcard) : index(governingEndpoint(choice, name)),
+      workload: isWorkload ? (workloads.get(name) ?? UNKNOWN_WORKLOAD) : NO_ENDPOINT,
+      preDNAT: exempt ? NO_ENDPOINT : index(preDNAT),
+      untracked: named !== undefined && !isWorkload && isUntracked(named) ? index(named) : NO_ENDPOINT,
+    };
+  };
+
+  const entries = new Map<number, InterfaceRoles>();
+  const roles = new Map<string, string>();
   for (const link of links) {
-    const endpoint = governingEndpoint(choice, link.name);
-    entries.set(link.index, endpoint === undefined ? NO_ENDPOINT : (indexOf.get(endpoint.name) ?? NO_ENDPOINT));
-    governed.push(`${link.name}=${endpoint?.name ?? ""}`);
+    const role = rolesOf(link.name);
+    entries.set(link.index, role);
+    roles.set(link.name, `${role.host},${role.workload},${role.preDNAT},${role.untracked}`);
   }
-  const forwards = (endpoint: HostEndpoint): boolean => hasForwardPolicies(resources, endpoint);
-  const forwardNames = [...choice.byInterface].filter(([, endpoint]) => forwards(endpoint)).map(([name]) => name);
-  const forwardWildcard = choice.wildcard !== undefined && forwards(choice.wildcard);
+  const namesWith = (policyClass: keyof EndpointClasses): string[] =>
+    [...choice.byInterface].filter(([, endpoint]) => has(endpoint, policyClass)).map(([name]) => name);
+  const scopeOf = (policyClass: keyof EndpointClasses): Scope | undefined => {
+    const wildcard = choice.wildcard !== undefined && has(choice.wildcard, policyClass);
+    const names = namesWith(policyClass);
+    return wildcard || names.length > 0 ? { wildcard, interfaces: names } : undefined;
+  };
+  const untracked = { inbound: namesWith("untrackedIngress"), outbound: namesWith("untrackedEgress") };
   return {
     choice,
     interfaces: buildInterfaceMap(entries),
     local: { wildcard: choice.wildcard !== undefined, interfaces: [...choice.byInterface.keys()] },
-    forward:
-      forwardWildcard || forwardNames.length > 0 ? { wildcard: forwardWildcard, interfaces: forwardNames } : undefined,
-    key: governed.toSorted().join(),
+    forward: scopeOf("forward"),
+    preDNAT: scopeOf("preDNAT"),
+    untracked: untracked.inbound.length + untracked.outbound.length > 0 ? untracked : undefined,
+    workloads: workloads.size > 0 ? { prefixes: interfacePrefixes, allowedSources: allowedSources(compiled) } : undefined,
+    roles,
   };
 }
 
-/** Interface names each endpoint governs now, for people. */
-export function governedInterfaces(scope: EndpointScope, links: readonly NativeInterface[]): Map<string, string[]> {
-  const byEndpoint = new Map<string, string[]>();
-  for (const link of links) {
-    const endpoint = governingEndpoint(scope.choice, link.name);
-    if (endpoint === undefined) continue;
-    byEndpoint.set(endpoint.name, [...(byEndpoint.get(endpoint.name) ?? []), link.name]);
-  }
-  return byEndpoint;
+function allowedSources({ endpoints }: CompiledEndpoints): WorkloadInterfaces["allowedSources"] {
+  return endpoints.flatMap((endpoint) =>
+    endpoint.kind === "WorkloadEndpoint" && endpoint.allowedSources.length > 0
+      ? [{ interfaceName: endpoint.interfaceName, nets: endpoint.allowedSources }]
+      : [],
+  );
+}
+
+/** Interface names each endpoint governs now, by endpoint index, for people. */
+export function governedInterfaces(
+  scope: EndpointScope,
+  compiled: CompiledEndpoints,
+  links: readonly NativeInterface[],
+): string[][] {
+  return compiled.endpoints.map((endpoint) =>
+    links
+      .filter((link) =>
+        endpoint.kind === "WorkloadEndpoint"
+          ? endpoint.interfaceName === link.name
+          : governingEndpoint(scope.choice, link.name) === endpoint,
+      )
+      .map((link) => link.name),
+  );
 }

@@ -9,14 +9,14 @@
  */
 import { freeGeneration, sweepConnectionMarks } from "../conntrack/mark-sweep.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
-import { MAX_ENDPOINTS } from "../datapath/decider.ts";
-import { RampartError } from "../errors/rampart-error.ts";
+import { formatCidr } from "../address/address.ts";
+import { HostAction } from "../datapath/published.ts";
 import type { HookInstaller } from "../hooks/apply.ts";
 import type { HookConfig } from "../hooks/hook-config.ts";
 import type { MarkLayout } from "../hooks/marks.ts";
 import type { NativeBinding, NativeInterface } from "../native/binding.ts";
 import { effectiveFelix } from "../policy/failsafe.ts";
-import type { ResourceSet } from "../resources/types.ts";
+import type { Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Compilation } from "../tables/compiled.ts";
 import { compileTables } from "../tables/compile.ts";
 import type { Settings } from "../config/settings.ts";
@@ -92,9 +92,8 @@ export class Enforcer {
       if (current === undefined) return false;
       const links = this.#options.native.listInterfaces();
       const scope = this.#scope(current.resources, current.compilation, links);
-      const governs = scope.key !== current.scope.key;
-      const sameHooks =
-        JSON.stringify([scope.local, scope.forward]) === JSON.stringify([current.scope.local, current.scope.forward]);
+      const governs = JSON.stringify([...scope.roles]) !== JSON.stringify([...current.scope.roles]);
+      const sameHooks = JSON.stringify(hookScopes(scope)) === JSON.stringify(hookScopes(current.scope));
       if (sameHooks && !changesKnownInterface(current, scope, links)) {
         this.#options.pool.setInterfaces(scope.interfaces);
         this.#current = { ...current, scope, links };
@@ -131,12 +130,7 @@ export class Enforcer {
   async #enforce(resources: ResourceSet): Promise<Enforced> {
     const { native, pool, installer, settings, marks } = this.#options;
     const generation = await this.#freshGeneration();
-    const compilation = compileTables(resources, settings.node, generation);
-    if (compilation.endpoints.length > MAX_ENDPOINTS) {
-      throw new RampartError("RAMPART_E_LIMIT", `${compilation.endpoints.length} HostEndpoints for this node`, {
-        hint: `at most ${MAX_ENDPOINTS} can be enforced on one host`,
-      });
-    }
+    const compilation = compileTables(resources, localEndpoints(resources, settings.node), settings.node, generation);
     const links = native.listInterfaces();
     const scope = this.#scope(resources, compilation, links);
     const hooks = hookConfig(settings, marks, resources, scope, generation, this.#adoptOlder);
@@ -144,10 +138,13 @@ export class Enforcer {
     let hits: Float64Array;
     this.#pending = compilation;
     try {
-      hits = await pool.publish(compilation, scope.interfaces);
+      hits = await pool.publish(compilation, scope.interfaces, hostActionOf(resources, settings.node));
       await installer.apply(hooks);
     } catch (error) {
-      if (replaced !== undefined) await pool.publish(replaced.compilation, replaced.scope.interfaces);
+      if (replaced !== undefined) {
+        const { compilation: before, scope: scopeBefore, resources: resourcesBefore } = replaced;
+        await pool.publish(before, scopeBefore.interfaces, hostActionOf(resourcesBefore, settings.node));
+      }
       throw error;
     } finally {
       this.#pending = undefined;
@@ -180,8 +177,13 @@ export class Enforcer {
 
   #scope(resources: ResourceSet, compilation: Compilation, links: readonly NativeInterface[]): EndpointScope {
     const { node, exemptLoopback } = this.#options.settings;
-    return endpointScope(resources, node, links, compilation.endpoints, exemptLoopback);
+    return endpointScope(resources, node, links, compilation, exemptLoopback);
   }
+}
+
+/** The endpoints of this node: what the tables have programs for. */
+export function localEndpoints(resources: ResourceSet, node: string): Endpoint[] {
+  return [...resources.hostEndpoints, ...resources.workloadEndpoints].filter((endpoint) => endpoint.node === node);
 }
 
 /** What the hooks of a policy set depend on. */
@@ -198,6 +200,9 @@ export function hookConfig(
     input: scope.local,
     output: scope.local,
     forward: scope.forward,
+    workloads: scope.workloads,
+    preDNAT: scope.preDNAT,
+    untracked: scope.untracked,
     adoptOlder,
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
@@ -208,12 +213,21 @@ export function hookConfig(
   };
 }
 
+/** The parts of a scope the hooks depend on. */
+function hookScopes({ local, forward, preDNAT, untracked, workloads }: EndpointScope): unknown[] {
+  const sources = workloads?.allowedSources.map(({ interfaceName, nets }) => [interfaceName, nets.map(formatCidr)]);
+  return [local, forward, preDNAT, untracked, workloads?.prefixes, sources];
+}
+
+function hostActionOf(resources: ResourceSet, node: string): number {
+  const { defaultEndpointToHostAction } = effectiveFelix(resources, node);
+  return { Drop: HostAction.DROP, Accept: HostAction.ACCEPT, Return: HostAction.RETURN }[defaultEndpointToHostAction];
+}
+
 /** An interface that was there before is governed by another endpoint now: its live connections must be judged again. */
 function changesKnownInterface(current: Enforced, scope: EndpointScope, links: readonly NativeInterface[]): boolean {
   const before = new Map(current.links.map((link) => [link.index, link.name]));
-  const governor = (from: EndpointScope, name: string): string | undefined =>
-    from.choice.exempt.has(name) ? undefined : (from.choice.byInterface.get(name) ?? from.choice.wildcard)?.name;
   return links.some(
-    (link) => before.get(link.index) === link.name && governor(current.scope, link.name) !== governor(scope, link.name),
+    ({ index, name }) => before.get(index) === name && current.scope.roles.get(name) !== scope.roles.get(name),
   );
 }

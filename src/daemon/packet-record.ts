@@ -3,6 +3,7 @@ import { formatAddress } from "../address/address.ts";
 import { Field, type RecordRing } from "../datapath/record-ring.ts";
 import { HookIndex, hookNames, outcomeReasons, verdictNames, type HookName, type VerdictName } from "../datapath/outcome.ts";
 import { parseFailureNames } from "../packet/failure.ts";
+import type { Endpoint } from "../resources/types.ts";
 import type { Compilation, RuleInfo } from "../tables/compiled.ts";
 
 export interface PacketRecord {
@@ -57,14 +58,14 @@ export function readRecord(ring: RecordRing, at: number, names: RecordNames): Pa
   return {
     time: ring.time(at),
     hook: hookNames[hook],
-    direction: hook === HookIndex.FORWARD ? "forward" : (hook === HookIndex.INPUT) !== reply ? "ingress" : "egress",
+    direction: directionOf(hook, reply),
     reply,
     verdict: verdictNames[field(Field.VERDICT)],
     reason: failure === 0 ? reason : `${reason}:${parseFailureNames[failure]}`,
     generation: field(Field.GENERATION),
     inInterface: names.interfaceName(field(Field.IN_INTERFACE)),
     outInterface: names.interfaceName(field(Field.OUT_INTERFACE)),
-    endpoint: field(Field.ENDPOINT) === 0 ? undefined : compilation?.endpoints[field(Field.ENDPOINT) - 1],
+    endpoint: field(Field.ENDPOINT) === 0 ? undefined : endpointLabel(compilation?.endpoints[field(Field.ENDPOINT) - 1]),
     tier: info?.tier,
     policy: info?.rule?.policy,
     rule: info?.rule === undefined ? undefined : `${info.rule.direction}[${info.rule.index}]`,
@@ -78,6 +79,24 @@ export function readRecord(ring: RecordRing, at: number, names: RecordNames): Pa
     icmpCode: icmp === NO_ICMP ? undefined : icmp & 255,
     originalLength: field(Field.ORIGINAL_LENGTH),
   };
+}
+
+/** A HostEndpoint's name, or `namespace/name` of a workload. */
+export function endpointLabel(endpoint: Endpoint | undefined): string | undefined {
+  return endpoint?.kind === "WorkloadEndpoint" ? `${endpoint.namespace}/${endpoint.name}` : endpoint?.name;
+}
+
+function directionOf(hook: number, reply: boolean): PacketRecord["direction"] {
+  switch (hook) {
+    case HookIndex.FORWARD:
+      return "forward";
+    case HookIndex.INPUT:
+    case HookIndex.PREROUTING:
+    case HookIndex.RAW_PREROUTING:
+      return reply ? "egress" : "ingress";
+    default:
+      return reply ? "ingress" : "egress";
+  }
 }
 
 function addressAt(words: Uint32Array, at: number, family: 4 | 6): bigint {

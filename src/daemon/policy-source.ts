@@ -3,7 +3,7 @@
  * source only loads and tells of changes, it never applies anything.
  */
 import { type FSWatcher, watch } from "chokidar";
-import { type LoadResult, loadResources } from "../resources/load.ts";
+import { type LoadResult, ResourceLoader } from "../resources/load.ts";
 
 export interface PolicySource {
   /** Everything there is, with every error found. */
@@ -16,6 +16,7 @@ export interface PolicySource {
 export class FilePolicySource implements PolicySource {
   readonly #paths: readonly string[];
   readonly #debounceMs: number;
+  readonly #loader = new ResourceLoader();
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -25,7 +26,7 @@ export class FilePolicySource implements PolicySource {
   }
 
   load(): LoadResult {
-    return loadResources(this.#paths);
+    return this.#loader.load(this.#paths);
   }
 
   async watch(onChange: () => void, onError: (error: unknown) => void): Promise<void> {

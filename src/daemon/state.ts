@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { DaemonStatus } from "../control/status.ts";
 import type { Enforced } from "./enforcer.ts";
 import { governedInterfaces } from "./endpoint-scope.ts";
+import { endpointLabel } from "./packet-record.ts";
 
 type Phase = DaemonStatus["state"];
 
@@ -62,8 +63,11 @@ export class DaemonState {
   followed(enforced: Enforced): void {
     this.#generation = enforced.compilation.tables.generation;
     this.#policies = enforced.resources.policies.length;
-    const interfaces = governedInterfaces(enforced.scope, enforced.links);
-    this.#endpoints = enforced.compilation.endpoints.map((name) => ({ name, interfaces: interfaces.get(name) ?? [] }));
+    const interfaces = governedInterfaces(enforced.scope, enforced.compilation, enforced.links);
+    this.#endpoints = enforced.compilation.endpoints.map((endpoint, index) => ({
+      name: endpointLabel(endpoint) ?? "",
+      interfaces: interfaces[index],
+    }));
   }
 
   reloadFailed(errors: readonly string[]): void {

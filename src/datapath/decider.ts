@@ -14,19 +14,20 @@ import { decodeEmbedded } from "../packet/embedded.ts";
 import { ParseFailure } from "../packet/failure.ts";
 import { reverse } from "../packet/reverse.ts";
 import { PacketView } from "../packet/view.ts";
-import { Classifier } from "../tables/classifier.ts";
-import { PROGRAM_KINDS, ProgramKind, RuleAction, type CompiledTables } from "../tables/compiled.ts";
 import type { WorkerCounters } from "./counters.ts";
-import { endpointOfInterface, NO_ENDPOINT, UNKNOWN_INTERFACE, type InterfaceMap } from "./interface-map.ts";
+import { findInterface, INTERFACE_WORDS, type InterfaceMap } from "./interface-map.ts";
 import { HookIndex, OutcomeReasonIndex, OutcomeVerdict } from "./outcome.ts";
+import { PacketWalk, WalkStep } from "./packet-walk.ts";
 import type { PublishedTables } from "./published.ts";
 import { Field, type RecordRing } from "./record-ring.ts";
 
 /** What an event record is about (Field.KIND). */
 export const RecordKind = { DECIDED: 1, LOGGED: 2, PACKET: 3 } as const;
 
-/** Endpoints a node can have: an endpoint index fits 15 bits of a flow's scope. */
-export const MAX_ENDPOINTS = 32766;
+/** Interface slots a flow's scope can name; flows of later ones are decided packet by packet. */
+const MAX_SCOPE_SLOTS = 1 << 14;
+/** A flow's decision: a rule id, or below zero a verdict and reason that no rule gave. */
+const REASONS = 64;
 const NO_ICMP = 65536;
 
 export interface DeciderOptions {
@@ -50,11 +51,9 @@ export class PacketDecider {
   #tap: RecordRing | undefined;
   readonly #view = new PacketView();
   readonly #inner = new PacketView();
-  #classifier: Classifier | undefined;
-  #published: PublishedTables | undefined;
-  /** Counts publications: generation numbers come round again, this one does not within a flow's life. */
+  #walk: PacketWalk | undefined;
+  /** Changes whenever a decision might: with new tables and with new interfaces. */
   #epoch = 0;
-  #interfaces: InterfaceMap = new Int32Array(8);
   #now = 0;
   #clock = 0;
   #unknownReported = false;
@@ -80,18 +79,19 @@ export class PacketDecider {
   }
 
   get generation(): number {
-    return this.#published?.tables.generation ?? 0;
+    return this.#walk?.published.tables.generation ?? 0;
   }
 
   publish(published: PublishedTables): void {
+    const walk = new PacketWalk(published);
+    walk.onLogged = () => this.#reportLogged(walk);
+    this.#walk = walk;
     this.#epoch = (this.#epoch + 1) >>> 0;
-    this.#published = published;
-    this.#classifier = new Classifier(published.tables);
-    this.#interfaces = published.interfaces;
   }
 
   setInterfaces(interfaces: InterfaceMap): void {
-    this.#interfaces = interfaces;
+    if (this.#walk !== undefined) this.#walk.interfaces = interfaces;
+    this.#epoch = (this.#epoch + 1) >>> 0;
   }
 
   /** Copies of judged packets go to `ring` until it is undefined again. */
@@ -116,12 +116,11 @@ export class PacketDecider {
     this.#reply = this.#marks.isReply(mark) ? 1 : 0;
     this.#inInterface = batch.inInterface[i];
     this.#outInterface = batch.outInterface[i];
-    const hook = batch.hook[i];
-    this.#hook = hook === Hook.INPUT ? HookIndex.INPUT : hook === Hook.OUTPUT ? HookIndex.OUTPUT : HookIndex.FORWARD;
-    const first = this.#judge(batch, i);
+    this.#hook = hookIndex(batch.hook[i], this.#marks.isRaw(mark));
+    const first = this.#judge(batch, i, this.#marks.isAccepted(mark, this.generation));
     this.#answer(batch, i, mark);
     this.#counters.countOutcome(this.#hook, this.#verdict, this.#reason);
-    if (this.#rule >= 0 && this.#published !== undefined) this.#published.ruleHits[this.#rule] += 1;
+    if (this.#rule >= 0 && this.#walk !== undefined) this.#walk.published.ruleHits[this.#rule] += 1;
     if (first && (this.#recordAccepted || this.#verdict !== OutcomeVerdict.ACCEPT)) {
       this.#record(this.#events, RecordKind.DECIDED, this.#rule, batch, i);
     }
@@ -134,7 +133,7 @@ export class PacketDecider {
   }
 
   /** Finds verdict, reason, rule and endpoint; true when the outcome is new for its flow and worth an event. */
-  #judge(batch: PacketBatch, i: number): boolean {
+  #judge(batch: PacketBatch, i: number, accepted: boolean): boolean {
     const view = this.#view;
     const offset = batch.offset[i];
     const length = batch.length[i];
@@ -150,98 +149,68 @@ export class PacketDecider {
     } else if (this.#reply !== 0) reverse(judged);
     this.#judged = judged;
 
-    const published = this.#published;
-    const classifier = this.#classifier;
-    if (published === undefined || classifier === undefined) {
+    const walk = this.#walk;
+    if (walk === undefined) {
       this.#outcome(OutcomeVerdict.DROP, OutcomeReasonIndex.INTERNAL_ERROR);
       return true;
     }
-    // Original direction: a reply that comes in belongs to a connection that went out, and so on.
-    const local = this.#hook !== HookIndex.FORWARD;
-    const outgoing = local && (this.#hook === HookIndex.OUTPUT) !== (this.#reply !== 0);
-    const from = this.#reply === 0 ? this.#inInterface : this.#outInterface;
-    const to = this.#reply === 0 ? this.#outInterface : this.#inInterface;
-    if (local) return this.#judgeLocal(published, classifier, judged, outgoing ? to : from, outgoing);
-    return this.#judgeForward(published, classifier, judged, from, to);
-  }
-
-  #judgeLocal(
-    published: PublishedTables,
-    classifier: Classifier,
-    view: PacketView,
-    interfaceIndex: number,
-    outgoing: boolean,
-  ): boolean {
-    const endpoint = endpointOfInterface(this.#interfaces, interfaceIndex);
-    if (endpoint < 0) return this.#ungoverned(endpoint, interfaceIndex);
-    this.#endpoint = endpoint;
-    const kind = outgoing ? ProgramKind.NORMAL_EGRESS : ProgramKind.NORMAL_INGRESS;
-    const scope = kind | ((endpoint + 1) << 2);
-    const known = this.#knownFlow(view, scope, published.tables);
-    if (known) return false;
-    const rule = classifier.classify(published.tables.endpointPrograms[endpoint * PROGRAM_KINDS + kind], view);
-    this.#decided(published, rule);
-    this.#reportLogged(classifier);
-    this.#remember(view, scope);
-    return true;
-  }
-
-  /** SEMANTICS 3.4, F1 then F4; what the last endpoint leaves behind is the end of it (F6). */
-  #judgeForward(published: PublishedTables, classifier: Classifier, view: PacketView, from: number, to: number): boolean {
-    const fromEndpoint = endpointOfInterface(this.#interfaces, from);
-    if (fromEndpoint === UNKNOWN_INTERFACE) return this.#ungoverned(fromEndpoint, from);
-    const toEndpoint = endpointOfInterface(this.#interfaces, to);
-    if (toEndpoint === UNKNOWN_INTERFACE) return this.#ungoverned(toEndpoint, to);
-    if (fromEndpoint === NO_ENDPOINT && toEndpoint === NO_ENDPOINT) return this.#ungoverned(NO_ENDPOINT, from);
-    const { endpointPrograms } = published.tables;
-    const scope = (ProgramKind.FORWARD_INGRESS | ((fromEndpoint + 1) << 2) | ((toEndpoint + 1) << 17)) >>> 0;
-    this.#endpoint = toEndpoint === NO_ENDPOINT ? fromEndpoint : toEndpoint;
-    if (this.#knownFlow(view, scope, published.tables)) return false;
-    if (fromEndpoint !== NO_ENDPOINT) {
-      this.#endpoint = fromEndpoint;
-      const program = endpointPrograms[fromEndpoint * PROGRAM_KINDS + ProgramKind.FORWARD_INGRESS];
-      this.#decided(published, classifier.classify(program, view));
-      this.#reportLogged(classifier);
+    // By the original direction: a reply that comes in belongs to a connection that went out, and so on.
+    const reply = this.#reply !== 0;
+    const from = reply ? this.#outInterface : this.#inInterface;
+    const to = reply ? this.#inInterface : this.#outInterface;
+    const step = walkStep(this.#hook, reply);
+    const scope = this.#scope(walk, step, from, to, accepted);
+    const slot = scope < 0 ? -1 : this.flows.find(judged, scope);
+    if (slot >= 0 && this.flows.generation[slot] === this.#epoch) {
+      this.#recall(walk, slot);
+      return false;
     }
-    const denied = fromEndpoint !== NO_ENDPOINT && published.tables.rules.action[this.#rule] === RuleAction.DENY;
-    if (!denied && toEndpoint !== NO_ENDPOINT) {
-      this.#endpoint = toEndpoint;
-      const program = endpointPrograms[toEndpoint * PROGRAM_KINDS + ProgramKind.FORWARD_EGRESS];
-      this.#decided(published, classifier.classify(program, view));
-      this.#reportLogged(classifier);
+    walk.walk(step, judged, from, to, accepted, reply);
+    if (walk.unknownInterface !== 0 && !this.#unknownReported) {
+      this.#unknownReported = true;
+      this.onUnknownInterface(walk.unknownInterface);
     }
-    this.#remember(view, scope);
-    return true;
+    this.#take(walk);
+    if (scope >= 0 && walk.unknownInterface === 0) this.#remember(judged, scope);
+    return this.#reason !== OutcomeReasonIndex.NO_ENDPOINT;
   }
 
-  /** A flow decided under this generation keeps its decision: one decision for every packet of it. */
-  #knownFlow(view: PacketView, scope: number, tables: CompiledTables): boolean {
-    const slot = this.flows.find(view, scope);
-    if (slot < 0 || this.flows.generation[slot] !== this.#epoch) return false;
+  /** What a flow is known by besides its tuple: the step, the interfaces and A. Below zero: not to be remembered. */
+  #scope(walk: PacketWalk, step: number, from: number, to: number, accepted: boolean): number {
+    const fromSlot = from === 0 ? 0 : slotNumber(walk.interfaces, from);
+    const toSlot = to === 0 ? 0 : slotNumber(walk.interfaces, to);
+    if (fromSlot < 0 || toSlot < 0 || fromSlot >= MAX_SCOPE_SLOTS || toSlot >= MAX_SCOPE_SLOTS) return -1;
+    return (step | (accepted ? 8 : 0) | (fromSlot << 4) | (toSlot << 18)) >>> 0;
+  }
+
+  /** A flow decided under this epoch keeps its decision: one decision for every packet of it. */
+  #recall(walk: PacketWalk, slot: number): void {
     this.flows.packets[slot] += 1;
     this.flows.touch(slot, this.#clock);
-    this.#decidedByRule(tables, this.flows.decision[slot]);
-    return true;
+    const decision = this.flows.decision[slot];
+    if (decision >= 0) {
+      walk.decideByRule(decision);
+      this.#verdict = walk.verdict;
+      this.#reason = walk.reason;
+      this.#rule = decision;
+    } else {
+      this.#verdict = Math.floor((-decision - 1) / REASONS);
+      this.#reason = (-decision - 1) % REASONS;
+    }
+  }
+
+  #take(walk: PacketWalk): void {
+    this.#verdict = walk.verdict;
+    this.#reason = walk.reason;
+    this.#rule = walk.rule;
+    this.#endpoint = walk.endpoint;
   }
 
   #remember(view: PacketView, scope: number): void {
     const slot = this.flows.insert(view, scope, this.#clock);
     this.flows.generation[slot] = this.#epoch;
-    this.flows.decision[slot] = this.#rule;
+    this.flows.decision[slot] = this.#rule >= 0 ? this.#rule : -(this.#verdict * REASONS + this.#reason) - 1;
     this.flows.packets[slot] += 1;
-  }
-
-  #decided(published: PublishedTables, rule: number): void {
-    this.#decidedByRule(published.tables, rule);
-  }
-
-  #decidedByRule(tables: CompiledTables, rule: number): void {
-    this.#rule = rule;
-    this.#reason = this.#published === undefined ? 0 : this.#published.ruleReasons[rule];
-    const action = tables.rules.action[rule];
-    if (action === RuleAction.ALLOW) this.#verdict = OutcomeVerdict.ACCEPT;
-    else if (action === RuleAction.CONTINUE) this.#verdict = OutcomeVerdict.RETURN;
-    else this.#verdict = tables.rejectDenied ? OutcomeVerdict.REJECT : OutcomeVerdict.DROP;
   }
 
   #outcome(verdict: number, reason: number): void {
@@ -252,20 +221,6 @@ export class PacketDecider {
   #unparsable(): boolean {
     this.#counters.countParseFailure(this.#failure);
     this.#outcome(OutcomeVerdict.DROP, OutcomeReasonIndex.PARSE_FAILURE);
-    return true;
-  }
-
-  /** No endpoint: not ours to judge. Unknown interface: it may have an endpoint by now, so drop and ask. */
-  #ungoverned(endpoint: number, interfaceIndex: number): boolean {
-    if (endpoint === NO_ENDPOINT) {
-      this.#outcome(OutcomeVerdict.RETURN, OutcomeReasonIndex.NO_ENDPOINT);
-      return false;
-    }
-    this.#outcome(OutcomeVerdict.DROP, OutcomeReasonIndex.UNKNOWN_INTERFACE);
-    if (!this.#unknownReported) {
-      this.#unknownReported = true;
-      this.onUnknownInterface(interfaceIndex);
-    }
     return true;
   }
 
@@ -294,10 +249,13 @@ export class PacketDecider {
     batch.verdictMark[i] = (bare | marks.verdictMark(verdict, this.generation)) >>> 0;
   }
 
-  #reportLogged(classifier: Classifier): void {
+  #reportLogged({ classifier, published, endpoint, verdict, reason }: PacketWalk): void {
+    this.#endpoint = endpoint;
+    this.#verdict = verdict;
+    this.#reason = reason;
     for (let n = 0; n < classifier.loggedCount; n++) {
       const rule = classifier.logged[n];
-      if (this.#published !== undefined) this.#published.ruleHits[rule] += 1;
+      published.ruleHits[rule] += 1;
       this.#record(this.#events, RecordKind.LOGGED, rule, undefined, 0);
     }
   }
@@ -329,5 +287,46 @@ export class PacketDecider {
     words[at + Field.ORIGINAL_LENGTH] = batch === undefined ? 0 : batch.originalLength[i];
     if (batch !== undefined && ring.payloadBytes > 0) ring.setPayload(at, batch.slab, batch.offset[i], batch.length[i]);
     ring.commit();
+  }
+}
+
+/** The interface's slot counted from 1, or -1 if it is not known. */
+function slotNumber(interfaces: InterfaceMap, index: number): number {
+  const at = findInterface(interfaces, index);
+  return at < 0 ? -1 : at / INTERFACE_WORDS + 1;
+}
+
+/** Netfilter's hook and our stage bit to a HookIndex: raw and mangle share netfilter's hooks. */
+function hookIndex(hook: number, raw: boolean): number {
+  switch (hook) {
+    case Hook.INPUT:
+      return HookIndex.INPUT;
+    case Hook.FORWARD:
+      return HookIndex.FORWARD;
+    case Hook.POSTROUTING:
+      return HookIndex.POSTROUTING;
+    case Hook.OUTPUT:
+      return raw ? HookIndex.RAW_OUTPUT : HookIndex.OUTPUT;
+    default:
+      return raw ? HookIndex.RAW_PREROUTING : HookIndex.PREROUTING;
+  }
+}
+
+function walkStep(hook: number, reply: boolean): number {
+  switch (hook) {
+    case HookIndex.INPUT:
+      return reply ? WalkStep.OUTPUT : WalkStep.INPUT;
+    case HookIndex.OUTPUT:
+      return reply ? WalkStep.INPUT : WalkStep.OUTPUT;
+    case HookIndex.FORWARD:
+      return WalkStep.FORWARD;
+    case HookIndex.POSTROUTING:
+      return WalkStep.OUTPUT;
+    case HookIndex.PREROUTING:
+      return WalkStep.PREDNAT;
+    case HookIndex.RAW_PREROUTING:
+      return WalkStep.UNTRACKED_IN;
+    default:
+      return WalkStep.UNTRACKED_OUT;
   }
 }

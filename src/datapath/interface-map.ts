@@ -1,39 +1,60 @@
 /**
- * Interface index to the endpoint that governs it, readable by workers: an
+ * Interface index to the endpoints that govern it, readable by workers: an
  * open-addressing table in shared memory, rebuilt and handed over whole when
  * links, addresses or endpoints change.
  */
 
-/** The interface is known and no endpoint governs it. */
+/** No endpoint here. */
 export const NO_ENDPOINT = -1;
-/** The interface is not known yet. */
-export const UNKNOWN_INTERFACE = -2;
+/** A workload's interface without an endpoint: everything from it is denied (SEMANTICS 3.5). */
+export const UNKNOWN_WORKLOAD = -2;
 
-/** Pairs (interface index, endpoint index + 2); index 0 is an empty slot. */
+/** Which endpoint answers for an interface in which role (SEMANTICS 3.3); indices into the tables' endpoints. */
+export interface InterfaceRoles {
+  /** Named HostEndpoint, else "*"; on a workload's interface only "*", and only for forwarded packets. */
+  readonly host: number;
+  /** WorkloadEndpoint, UNKNOWN_WORKLOAD, or NO_ENDPOINT where the interface is no workload's. */
+  readonly workload: number;
+  /** HostEndpoint with preDNAT policies: a named one without them does not shadow "*". */
+  readonly preDNAT: number;
+  /** Named HostEndpoint with doNotTrack policies; "*" has no part in it. */
+  readonly untracked: number;
+}
+
+export const Role = { HOST: 1, WORKLOAD: 2, PREDNAT: 3, UNTRACKED: 4 } as const;
+/** Words of a slot. */
+export const INTERFACE_WORDS = 8;
+const WORDS = INTERFACE_WORDS;
+
+/** Words of a slot: interface index (0: empty), then the roles in order of Role. */
 export type InterfaceMap = Int32Array;
 
-/** `entries`: interface index (above 0) to endpoint index or NO_ENDPOINT. */
-export function buildInterfaceMap(entries: ReadonlyMap<number, number>): InterfaceMap {
+/** `entries`: interface index (above 0) to its roles. */
+export function buildInterfaceMap(entries: ReadonlyMap<number, InterfaceRoles>): InterfaceMap {
   let slots = 4;
   while (slots < entries.size * 2) slots *= 2;
-  const map = new Int32Array(new SharedArrayBuffer(slots * 8));
-  for (const [index, endpoint] of entries) {
+  const map = new Int32Array(new SharedArrayBuffer(slots * WORDS * 4));
+  for (const [index, roles] of entries) {
     let slot = hash(index) & (slots - 1);
-    while (map[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
-    map[slot * 2] = index;
-    map[slot * 2 + 1] = endpoint + 2;
+    while (map[slot * WORDS] !== 0) slot = (slot + 1) & (slots - 1);
+    const at = slot * WORDS;
+    map[at] = index;
+    map[at + Role.HOST] = roles.host;
+    map[at + Role.WORKLOAD] = roles.workload;
+    map[at + Role.PREDNAT] = roles.preDNAT;
+    map[at + Role.UNTRACKED] = roles.untracked;
   }
   return map;
 }
 
-/** The endpoint index of the interface, NO_ENDPOINT or UNKNOWN_INTERFACE. */
-export function endpointOfInterface(map: InterfaceMap, index: number): number {
-  const mask = (map.length >> 1) - 1;
+/** Where the interface's roles are: map[result + Role.X]; -1 when the interface is not known yet. */
+export function findInterface(map: InterfaceMap, index: number): number {
+  const mask = map.length / WORDS - 1;
   let slot = hash(index) & mask;
   for (;;) {
-    const key = map[slot * 2];
-    if (key === index && key !== 0) return map[slot * 2 + 1] - 2;
-    if (key === 0) return UNKNOWN_INTERFACE;
+    const key = map[slot * WORDS];
+    if (key === 0) return -1;
+    if (key === index) return slot * WORDS;
     slot = (slot + 1) & mask;
   }
 }

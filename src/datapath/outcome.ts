@@ -1,8 +1,25 @@
 /** How the packet path names what it did, in numbers that index counters and in the words shown to people. */
 import type { Reason } from "../policy/decision.ts";
 
-export const HookIndex = { INPUT: 0, OUTPUT: 1, FORWARD: 2 } as const;
-export const hookNames = ["input", "output", "forward"] as const;
+/** Where a packet was judged: the filter hooks, then the others of SEMANTICS 3.4. */
+export const HookIndex = {
+  INPUT: 0,
+  OUTPUT: 1,
+  FORWARD: 2,
+  PREROUTING: 3,
+  POSTROUTING: 4,
+  RAW_PREROUTING: 5,
+  RAW_OUTPUT: 6,
+} as const;
+export const hookNames = [
+  "input",
+  "output",
+  "forward",
+  "prerouting",
+  "postrouting",
+  "raw-prerouting",
+  "raw-output",
+] as const;
 export type HookName = (typeof hookNames)[number];
 
 export const OutcomeVerdict = { ACCEPT: 0, DROP: 1, REJECT: 2, RETURN: 3 } as const;
@@ -10,7 +27,16 @@ export const verdictNames = ["accept", "drop", "reject", "return"] as const;
 export type VerdictName = (typeof verdictNames)[number];
 
 /** Why, where no rule of the tables decided. */
-export type DatapathReason = "no-endpoint" | "unknown-interface" | "parse-failure" | "internal-error";
+type DatapathReason =
+  | "no-endpoint"
+  | "unknown-interface"
+  | "unknown-workload"
+  | "workload-to-host"
+  | "host-to-workload"
+  | "neighbour-discovery"
+  | "workload-tunnel"
+  | "parse-failure"
+  | "internal-error";
 
 export const outcomeReasons = [
   "policy",
@@ -19,15 +45,28 @@ export const outcomeReasons = [
   "profile",
   "failsafe",
   "forward-default",
+  "no-match",
   "no-endpoint",
   "unknown-interface",
+  "unknown-workload",
+  "workload-to-host",
+  "host-to-workload",
+  "neighbour-discovery",
+  "workload-tunnel",
   "parse-failure",
   "internal-error",
 ] as const satisfies readonly (Reason | DatapathReason)[];
 
+const indexOf = (reason: (typeof outcomeReasons)[number]): number => outcomeReasons.indexOf(reason);
+
 export const OutcomeReasonIndex = {
-  NO_ENDPOINT: outcomeReasons.indexOf("no-endpoint"),
-  UNKNOWN_INTERFACE: outcomeReasons.indexOf("unknown-interface"),
-  PARSE_FAILURE: outcomeReasons.indexOf("parse-failure"),
-  INTERNAL_ERROR: outcomeReasons.indexOf("internal-error"),
+  NO_ENDPOINT: indexOf("no-endpoint"),
+  UNKNOWN_INTERFACE: indexOf("unknown-interface"),
+  UNKNOWN_WORKLOAD: indexOf("unknown-workload"),
+  WORKLOAD_TO_HOST: indexOf("workload-to-host"),
+  HOST_TO_WORKLOAD: indexOf("host-to-workload"),
+  NEIGHBOUR_DISCOVERY: indexOf("neighbour-discovery"),
+  WORKLOAD_TUNNEL: indexOf("workload-tunnel"),
+  PARSE_FAILURE: indexOf("parse-failure"),
+  INTERNAL_ERROR: indexOf("internal-error"),
 } as const;

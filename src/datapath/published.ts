@@ -2,9 +2,13 @@
 import type { CompiledTables } from "../tables/compiled.ts";
 import type { InterfaceMap } from "./interface-map.ts";
 
+/** defaultEndpointToHostAction (SEMANTICS 1.13): what becomes of an allowed packet from a workload to this host. */
+export const HostAction = { DROP: 0, ACCEPT: 1, RETURN: 2 } as const;
+
 export interface PublishedTables {
   readonly tables: CompiledTables;
   readonly interfaces: InterfaceMap;
+  readonly hostAction: number;
   /** Rule id to index in outcomeReasons. */
   readonly ruleReasons: Uint8Array;
   /** Rule id to packets it decided or logged; one array a worker, written by that worker only. */

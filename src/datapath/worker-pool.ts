@@ -78,14 +78,14 @@ export class WorkerPool {
    * Puts tables in force in every worker; on return no packet is answered by older ones any more.
    * Returns the final hits of the tables they replace, by rule id.
    */
-  async publish(compilation: Compilation, interfaces: InterfaceMap): Promise<Float64Array> {
+  async publish(compilation: Compilation, interfaces: InterfaceMap, hostAction: number): Promise<Float64Array> {
     const ruleReasons = sharedUint8(compilation.rules.map((info) => outcomeReasons.indexOf(info.reason)));
     const { tables } = compilation;
     const retired = await Promise.all(
       this.#members.map(async (member) => {
         const ruleHits = new Float64Array(new SharedArrayBuffer(compilation.rules.length * 8));
         const done = this.#reply(member, "published", PUBLISH_TIMEOUT_MS);
-        send(member, { type: "publish", published: { tables, interfaces, ruleReasons, ruleHits } });
+        send(member, { type: "publish", published: { tables, interfaces, hostAction, ruleReasons, ruleHits } });
         await done;
         const replaced = member.ruleHits;
         member.ruleHits = ruleHits;

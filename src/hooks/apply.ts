@@ -1,15 +1,18 @@
 /**
- * Puts hooks in place, checks them and takes them away. At any time the tables
- * hold what one HookConfig asks for or what they held before: a family is
- * changed by one transaction, and when the second family's fails, the first is
- * put back. Calls are carried out one after the other.
+ * Puts hooks in place, checks them and takes them away. When a call has ended,
+ * the tables hold what one HookConfig asks for or what they held before: each
+ * table of a family is changed by one transaction, and when one fails, those
+ * changed already are put back. Calls are carried out one after the other.
  */
 import type { Family } from "../address/address.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 import { runCommand } from "./command.ts";
+import { tablesOf } from "./chain-plan.ts";
 import type { CommandRunner } from "./command.ts";
 import { planDifferences } from "./differences.ts";
 import type { HookConfig } from "./hook-config.ts";
+import type { Table } from "./hook-point.ts";
+import { TABLES } from "./hook-point.ts";
 import type { RuleCounter } from "./installed.ts";
 import { generationInForce, installedChains, ruleCounters } from "./installed.ts";
 import type { Iptables, Variant } from "./iptables.ts";
@@ -49,6 +52,8 @@ export class HookInstaller {
   readonly #families: readonly Family[];
   #iptables: Iptables | undefined;
   #leftoversRemoved = false;
+  /** Tables that may hold something of ours: those of every plan so far, and those an earlier run has used. */
+  readonly #tables = new Map<Family, Set<Table>>();
   /** What rules had counted when a rewriting set them to zero, by counter key. */
   readonly #carried = new Map<string, HookCounter>();
   #last: Promise<unknown> = Promise.resolve();
@@ -77,14 +82,14 @@ export class HookInstaller {
   apply(config: HookConfig): Promise<void> {
     return this.#inTurn(async () => {
       const iptables = await this.#open();
-      const saved = await this.#saveAll(iptables);
+      const saved = await this.#saveAll(iptables, config);
       const changed: { family: Family; before: string }[] = [];
       for (const [family, text] of saved) {
         try {
           const before = await carryOver(iptables, family, planHooks(config, family), text);
           if (before !== undefined) changed.push({ family, before });
         } catch (error) {
-          await this.#putBack(iptables, changed, error);
+          await this.#putBack(iptables, [...changed, { family, before: text }], error);
           throw error;
         }
       }
@@ -101,7 +106,7 @@ export class HookInstaller {
   verify(config: HookConfig): Promise<string[]> {
     return this.#inTurn(async () => {
       const differences: string[] = [];
-      for (const [family, text] of await this.#saveAll(await this.#open())) {
+      for (const [family, text] of await this.#saveAll(await this.#open(), config)) {
         const found = planDifferences(planHooks(config, family), installedChains(text));
         differences.push(...found.map((difference) => `IPv${family}: ${difference}`));
       }
@@ -155,11 +160,27 @@ export class HookInstaller {
     return this.#iptables;
   }
 
-  /** Both families are read before either is changed, so that one that cannot be read changes nothing. */
-  async #saveAll(iptables: Iptables): Promise<Map<Family, string>> {
+  /**
+   * What the tables hold that something of ours, or `config`, is in. Both families are read before either is
+   * changed, so that one that cannot be read changes nothing.
+   */
+  async #saveAll(iptables: Iptables, config?: HookConfig): Promise<Map<Family, string>> {
     const texts = new Map<Family, string>();
-    for (const family of this.#families) texts.set(family, await iptables.save(family));
+    for (const family of this.#families) {
+      const tables = await this.#tablesInUse(iptables, family);
+      if (config !== undefined) for (const table of tablesOf(planHooks(config, family))) tables.add(table);
+      texts.set(family, await iptables.save(family, tables));
+    }
     return texts;
+  }
+
+  /** Other tables are not read each time: nat may hold 100,000 rules that are not ours. */
+  async #tablesInUse(iptables: Iptables, family: Family): Promise<Set<Table>> {
+    const known = this.#tables.get(family);
+    if (known !== undefined) return known;
+    const found = tablesOf(installedChains(await iptables.saveExisting(family, TABLES))).add("filter");
+    this.#tables.set(family, found);
+    return found;
   }
 
   async #putBack(
@@ -169,11 +190,12 @@ export class HookInstaller {
   ): Promise<void> {
     for (const { family, before } of changed) {
       try {
-        await carryOver(iptables, family, installedChains(before), await iptables.save(family));
+        const now = await iptables.save(family, await this.#tablesInUse(iptables, family));
+        await carryOver(iptables, family, installedChains(before), now);
       } catch (error) {
         const message = `IPv${family} hooks could not be put back: ${String(error)}`;
         throw new RampartError("RAMPART_E_IPTABLES_FAILED", message, {
-          hint: `the other family's change had failed first: ${String(reason)}; "rampart hooks remove" clears both`,
+          hint: `another table's change had failed first: ${String(reason)}; "rampart hooks remove" clears all of them`,
           cause: reason,
         });
       }

@@ -1,19 +1,31 @@
-/** What is different between the chains a plan asks for and the chains a table holds, in words. */
-import type { ChainPlan, Jump } from "./chain-plan.ts";
+/** What is different between the chains a plan asks for and the chains the tables hold, in words. */
+import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
+import { inTable, tablePart } from "./chain-plan.ts";
+import { TABLES } from "./hook-point.ts";
 import { canonicalRule } from "./rule.ts";
 
-/** Empty when the table holds the plan exactly: same chains, same rules, each jump once and in its place. */
+/** Empty when the tables hold the plan exactly: same chains, same rules, each jump once and in its place. */
 export function planDifferences(plan: ChainPlan, installed: ChainPlan): string[] {
+  return TABLES.flatMap((table) => {
+    const wanted = tablePart(plan, table);
+    const found = tablePart(installed, table);
+    return [...chainDifferences(wanted.chains, found.chains), ...jumpDifferences(wanted.jumps, found.jumps)];
+  });
+}
+
+function chainDifferences(wanted: readonly Chain[], found: readonly Chain[]): string[] {
   const differences: string[] = [];
-  const present = new Map(installed.chains.map((chain) => [chain.name, chain.rules]));
-  for (const { name, rules } of plan.chains) {
-    const found = present.get(name);
+  const present = new Map(found.map((chain) => [chain.name, chain]));
+  for (const { table, name, rules } of wanted) {
+    const same = present.get(name);
     present.delete(name);
-    if (found === undefined) differences.push(`chain ${name} is missing`);
-    else differences.push(...ruleDifferences(name, rules, found));
+    if (same === undefined) differences.push(`chain ${inTable(table, name)} is missing`);
+    else differences.push(...ruleDifferences(inTable(table, name), rules, same.rules));
   }
-  for (const name of present.keys()) differences.push(`chain ${name} is not needed but is there`);
-  return [...differences, ...jumpDifferences(plan.jumps, installed.jumps)];
+  for (const { table, name } of present.values()) {
+    differences.push(`chain ${inTable(table, name)} is not needed but is there`);
+  }
+  return differences;
 }
 
 /** The first rule that differs says enough: behind an inserted or lost rule, all others are shifted. */
@@ -38,15 +50,16 @@ function jumpDifferences(wanted: readonly Jump[], found: readonly Jump[]): strin
       (other) => other.from === jump.from && canonicalRule(other.rule) === canonicalRule(jump.rule),
     );
     for (const other of same) unexplained.delete(other);
+    const from = inTable(jump.table, jump.from);
     const [first] = same;
-    if (first === undefined) differences.push(`${jump.from} does not jump to ${jump.to}`);
+    if (first === undefined) differences.push(`${from} does not jump to ${jump.to}`);
     else if (first.position !== jump.position) {
-      differences.push(`${jump.from} jumps to ${jump.to} at position ${first.position}, not ${jump.position}`);
+      differences.push(`${from} jumps to ${jump.to} at position ${first.position}, not ${jump.position}`);
     }
-    if (same.length > 1) differences.push(`${jump.from} jumps to ${jump.to} ${same.length} times`);
+    if (same.length > 1) differences.push(`${from} jumps to ${jump.to} ${same.length} times`);
   }
   for (const jump of unexplained) {
-    differences.push(`${jump.from} has a jump to ${jump.to} that is not ours: ${jump.rule}`);
+    differences.push(`${inTable(jump.table, jump.from)} has a jump to ${jump.to} that is not ours: ${jump.rule}`);
   }
   return differences;
 }

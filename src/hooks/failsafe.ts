@@ -1,16 +1,18 @@
 /**
- * Failsafe ports as rules (SEMANTICS 3.6): a way in and out that no policy and
- * no dead daemon can close. Both directions of a failsafe connection pass in
- * the kernel. FORWARD has none.
+ * Failsafe ports as matches (SEMANTICS 3.6): a way in and out that no policy
+ * and no dead daemon can close. Both directions of a failsafe connection pass
+ * in the kernel. FORWARD and workload interfaces have none.
  */
 import type { Family } from "../address/address.ts";
 import { formatCidr } from "../address/address.ts";
 import type { FailsafePort } from "../resources/types.ts";
-import type { HookConfig, HookName } from "./hook-config.ts";
-import { rule } from "./rule.ts";
+import type { HookConfig } from "./hook-config.ts";
 
 /** Ports one multiport match takes. */
 const MULTIPORT_LIMIT = 15;
+
+/** Which way a hook's packets go, seen from this host. */
+export type PacketDirection = "inbound" | "outbound";
 
 interface PortGroup {
   readonly protocol: FailsafePort["protocol"];
@@ -19,42 +21,44 @@ interface PortGroup {
   readonly ports: readonly number[];
 }
 
-/** `allow` is the chain that marks the connection allowed and accepts: its ICMP errors then pass too. */
-export function failsafeRules(config: HookConfig, hook: HookName, family: Family, allow: string): string[] {
-  if (hook === "FORWARD") return [];
-  const inbound = groupPorts(config.failsafeInbound, family);
-  const outbound = groupPorts(config.failsafeOutbound, family);
-  const [opening, answering] = hook === "INPUT" ? [inbound, outbound] : [outbound, inbound];
-  const farSide = hook === "INPUT" ? "-s" : "-d";
-  return [
-    ...opening.map((group) => rule("failsafe", openingMatch(group, farSide), allow)),
-    ...answering.map((group) => rule("failsafe-reply", answeringMatch(group, farSide, hook), "ACCEPT")),
-  ];
-}
-
-function openingMatch(group: PortGroup, farSide: string): string {
-  return `${farMatch(group, farSide)}-p ${group.protocol} ${portMatch(group, "dport")}`;
+/** Packets that open a failsafe connection in their direction, or go on with it. */
+export function openingMatches(config: HookConfig, direction: PacketDirection, family: Family): string[] {
+  return portGroups(config, direction, family).map((group) => match(group, direction, "dport"));
 }
 
 /**
- * Answers of a failsafe connection, whatever its mark says after a policy
- * change. Conntrack's reply direction proves that the other side was let
- * through before. For inbound TCP that is not asked: a connection older than
- * conntrack (its module was loaded later, its table was flushed) has no such
- * proof, and cutting it would lock its user out; without a lone SYN, a packet
- * cannot open a connection.
+ * Answers of a failsafe connection of the other direction, whatever its mark
+ * says after a policy change. Conntrack's reply direction proves that the other
+ * side was let through before. For inbound TCP that is not asked: a connection
+ * older than conntrack (its module was loaded later, its table was flushed) has
+ * no such proof, and cutting it would lock its user out; without a lone SYN, a
+ * packet cannot open a connection.
  */
-function answeringMatch(group: PortGroup, farSide: string, hook: HookName): string {
-  const far = farMatch(group, farSide);
-  const ports = portMatch(group, "sport");
-  if (hook === "OUTPUT" && group.protocol === "tcp") {
-    return `${far}-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN ${ports}`;
-  }
-  return `${far}-p ${group.protocol} ${ports} -m conntrack --ctdir REPLY`;
+export function answerMatches(config: HookConfig, direction: PacketDirection, family: Family): string[] {
+  return portGroups(config, opposite(direction), family).map((group) => {
+    if (direction === "outbound" && group.protocol === "tcp") {
+      const noOpening = "-m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
+      return `${farMatch(group, direction)}-p tcp ${noOpening} ${portMatch(group, "sport")}`;
+    }
+    return `${match(group, direction, "sport")} -m conntrack --ctdir REPLY`;
+  });
 }
 
-function farMatch(group: PortGroup, farSide: string): string {
-  return group.net === undefined ? "" : `${farSide} ${group.net} `;
+/** Both for the raw table, where nothing tells an answer from an opening: to pass here opens nothing in filter. */
+export function untrackedMatches(config: HookConfig, direction: PacketDirection, family: Family): string[] {
+  const answers = portGroups(config, opposite(direction), family);
+  return [
+    ...openingMatches(config, direction, family),
+    ...answers.map((group) => match(group, direction, "sport")),
+  ];
+}
+
+function match(group: PortGroup, direction: PacketDirection, side: "dport" | "sport"): string {
+  return `${farMatch(group, direction)}-p ${group.protocol} ${portMatch(group, side)}`;
+}
+
+function farMatch({ net }: PortGroup, direction: PacketDirection): string {
+  return net === undefined ? "" : `${direction === "inbound" ? "-s" : "-d"} ${net} `;
 }
 
 function portMatch(group: PortGroup, side: "dport" | "sport"): string {
@@ -63,8 +67,13 @@ function portMatch(group: PortGroup, side: "dport" | "sport"): string {
     : `-m multiport --${side}s ${group.ports.join(",")}`;
 }
 
+function opposite(direction: PacketDirection): PacketDirection {
+  return direction === "inbound" ? "outbound" : "inbound";
+}
+
 /** Ports with the same protocol and net share a rule; a net of the other family is rendered nowhere. */
-function groupPorts(failsafes: readonly FailsafePort[], family: Family): PortGroup[] {
+function portGroups(config: HookConfig, direction: PacketDirection, family: Family): PortGroup[] {
+  const failsafes = direction === "inbound" ? config.failsafeInbound : config.failsafeOutbound;
   const groups = new Map<string, { protocol: FailsafePort["protocol"]; net: string | undefined; ports: Set<number> }>();
   for (const { protocol, port, net } of failsafes) {
     if (net !== undefined && net.family !== family) continue;

@@ -2,12 +2,9 @@
  * What the hooks depend on: the one input of the plan. Two equal HookConfigs
  * give the same chains, byte for byte.
  */
+import type { Cidr } from "../address/address.ts";
 import type { FailsafePort } from "../resources/types.ts";
 import type { MarkLayout } from "./marks.ts";
-
-/** Filter hooks that can be governed, named as iptables names its base chains. */
-export const HOOKS = ["INPUT", "FORWARD", "OUTPUT"] as const;
-export type HookName = (typeof HOOKS)[number];
 
 /** Interfaces a hook governs. `wildcard` means every one, then `interfaces` adds nothing. */
 export interface Scope {
@@ -15,11 +12,39 @@ export interface Scope {
   readonly interfaces: readonly string[];
 }
 
+/** Interfaces of workloads (SEMANTICS 1.11, 1.13): all that start with one of the prefixes. */
+export interface WorkloadInterfaces {
+  readonly prefixes: readonly string[];
+  /** Prefixes a workload may send from although no route leads back to them. */
+  readonly allowedSources: readonly AllowedSources[];
+}
+
+export interface AllowedSources {
+  readonly interfaceName: string;
+  readonly nets: readonly Cidr[];
+}
+
+/** Named interfaces whose HostEndpoint has untracked policies for a direction; "*" has none (SEMANTICS 3.3). */
+export interface UntrackedInterfaces {
+  readonly inbound: readonly string[];
+  readonly outbound: readonly string[];
+}
+
 export interface HookConfig {
+  /** Interfaces of HostEndpoints. */
   readonly input: Scope;
   readonly output: Scope;
-  /** Undefined while no policy applies to forwarded packets: then FORWARD is not hooked. */
+  /**
+   * Interfaces of HostEndpoints whose forwarded packets are judged; undefined while no policy applies to them.
+   * FORWARD is hooked for workload interfaces and those of `preDNAT` without being asked.
+   */
   readonly forward: Scope | undefined;
+  /** Undefined while this node polices no workloads. */
+  readonly workloads: WorkloadInterfaces | undefined;
+  /** Interfaces of HostEndpoints that preDNAT policies select; undefined while there is none. */
+  readonly preDNAT: Scope | undefined;
+  /** Undefined while no untracked policy selects a named HostEndpoint. */
+  readonly untracked: UntrackedInterfaces | undefined;
   /**
    * Connection tracking may have begun with these hooks, so TCP connections older than it are picked up in mid-stream
    * by whichever packet comes first. Otherwise such a packet belongs to nothing and is dropped: the retransmission of

@@ -1,15 +1,15 @@
 /**
- * What iptables-save (with or without -c) says about us in the filter table.
- * Rules keep the text they were printed in, so that they can be put back.
+ * What iptables-save (with or without -c) says about us in our tables. Rules
+ * keep the text they were printed in, so that they can be put back.
  */
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
 import { CHAIN_PREFIX } from "./chain-plan.ts";
-import type { HookName } from "./hook-config.ts";
-import { HOOKS } from "./hook-config.ts";
+import type { HookName } from "./hook-point.ts";
+import { HOOKS, isTable, TABLES } from "./hook-point.ts";
 import type { MarkLayout } from "./marks.ts";
-import { ruleName, ruleWords } from "./rule.ts";
+import { ruleName, targetOf } from "./rule.ts";
 
-/** What a named rule has counted; `hook` is "any" in a chain that all hooks share. */
+/** What a named rule has counted; `hook` is "any" in a chain that hooks share. */
 export interface RuleCounter {
   readonly hook: HookName | "any";
   /** The rule's name: fast-path, failsafe, failsafe-reply, invalid, neighbour-discovery, allowed, queued, … */
@@ -61,24 +61,32 @@ export function parseSaveText(text: string): SavedTables {
   return { chains, rules };
 }
 
-/** Our chains and every jump into them. */
+/** Our chains and every jump into them, table by table in TABLES' order. */
 export function installedChains(saveText: string): ChainPlan {
   const saved = parseSaveText(saveText);
-  const rules = saved.rules.filter((rule) => rule.table === "filter");
-  const chains: Chain[] = saved.chains
-    .filter(({ table, name }) => table === "filter" && name.startsWith(CHAIN_PREFIX))
-    .map(({ name }) => ({ name, rules: rules.filter((rule) => rule.chain === name).map((rule) => rule.text) }));
+  const chains: Chain[] = [];
   const jumps: Jump[] = [];
-  for (const { chain, position, text } of rules) {
-    const to = jumpTarget(text);
-    if (to?.startsWith(CHAIN_PREFIX) && !chain.startsWith(CHAIN_PREFIX)) {
-      jumps.push({ from: chain, position, to, rule: text });
+  for (const table of TABLES) {
+    const rules = saved.rules.filter((rule) => rule.table === table);
+    const own = saved.chains.filter((chain) => chain.table === table && chain.name.startsWith(CHAIN_PREFIX));
+    for (const { name } of own) {
+      chains.push({ table, name, rules: rules.filter((rule) => rule.chain === name).map((rule) => rule.text) });
+    }
+    for (const { chain, position, text } of rules) {
+      const to = targetOf(text);
+      if (to?.startsWith(CHAIN_PREFIX) && !chain.startsWith(CHAIN_PREFIX)) {
+        jumps.push({ table, from: chain, position, to, rule: text });
+      }
     }
   }
   return { chains, jumps };
 }
 
-/** The generation the fast path accepts; undefined when there is none or it was written with another mask. */
+/**
+ * The generation the fast path accepts, the newest when tables differ: the
+ * first of them was changed first. Undefined when there is none or it was
+ * written with another mask.
+ */
 export function generationInForce(plan: ChainPlan, marks: MarkLayout): number | undefined {
   for (const { rules } of plan.chains) {
     for (const text of rules) {
@@ -97,7 +105,7 @@ export function ruleCounters(saveText: string): RuleCounter[] {
   const sums = new Map<string, RuleCounter>();
   for (const { table, chain, text, packets, bytes } of parseSaveText(saveText).rules) {
     const name = ruleName(text);
-    if (table !== "filter" || name === undefined || !chain.startsWith(CHAIN_PREFIX)) continue;
+    if (!isTable(table) || name === undefined || !chain.startsWith(CHAIN_PREFIX)) continue;
     const own = chain.slice(CHAIN_PREFIX.length);
     const hook = HOOKS.find((each) => own === each || own.startsWith(`${each}-`)) ?? "any";
     const key = `${hook} ${name}`;
@@ -105,10 +113,4 @@ export function ruleCounters(saveText: string): RuleCounter[] {
     sums.set(key, { hook, name, packets: (before?.packets ?? 0) + packets, bytes: (before?.bytes ?? 0) + bytes });
   }
   return [...sums.values()];
-}
-
-function jumpTarget(text: string): string | undefined {
-  const words = ruleWords(text);
-  const at = words.findIndex((word) => word === "-j" || word === "-g");
-  return at < 0 ? undefined : words[at + 1];
 }

@@ -1,10 +1,13 @@
 /**
  * The save and restore programs of one iptables variant. Reads never change a
- * table; a restore is one transaction that either holds as a whole or throws.
+ * table. A restore is one transaction a table: when it throws, the tables
+ * before the one that failed are changed, that one and those behind it are not.
  */
 import type { Family } from "../address/address.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 import type { CommandResult, CommandRunner } from "./command.ts";
+import type { Table } from "./hook-point.ts";
+import { TABLES } from "./hook-point.ts";
 
 export type Variant = "nft" | "legacy";
 
@@ -38,9 +41,13 @@ export class Iptables {
     this.#options = options;
   }
 
-  /** iptables-save -c of the filter table, which the kernel sets up when it was not there. */
-  save(family: Family): Promise<string> {
-    return this.#saveWith(family, ["-c", "-t", "filter"]);
+  /** iptables-save -c of these tables in TABLES' order; the kernel sets up those that were not there. */
+  async save(family: Family, tables: ReadonlySet<Table>): Promise<string> {
+    let text = "";
+    for (const table of TABLES) {
+      if (tables.has(table)) text += await this.#saveWith(family, ["-c", "-t", table], table);
+    }
+    return text;
   }
 
   /**
@@ -50,14 +57,14 @@ export class Iptables {
    */
   async saveExisting(family: Family, tables: readonly string[]): Promise<string> {
     try {
-      return await this.#saveWith(family, ["-c"]);
+      return await this.#saveWith(family, ["-c"], "filter");
     } catch (error) {
       if (!(error instanceof RampartError) || !String(error.cause).includes("Failed to list table names")) throw error;
     }
     let text = "";
     for (const table of tables) {
       try {
-        text += await this.#saveWith(family, ["-c", "-t", table]);
+        text += await this.#saveWith(family, ["-c", "-t", table], "filter");
       } catch (error) {
         // This kernel was built without it.
         if (!(error instanceof RampartError) || !error.message.includes("Table does not exist")) throw error;
@@ -66,19 +73,20 @@ export class Iptables {
     return text;
   }
 
-  async #saveWith(family: Family, args: readonly string[]): Promise<string> {
+  /** `needed` is the table that must be readable. */
+  async #saveWith(family: Family, args: readonly string[], needed: Table): Promise<string> {
     const program = this.#programs(family).save;
     const result = await this.#run(program, args, "");
     if (result.status !== 0) throw failure(program, result, undefined);
-    if (/^# Table `filter' is incompatible/m.test(result.stdout)) {
-      throw new RampartError("RAMPART_E_IPTABLES_FAILED", `${program} cannot read the filter table`, {
+    if (result.stdout.includes(`# Table \`${needed}' is incompatible`)) {
+      throw new RampartError("RAMPART_E_IPTABLES_FAILED", `${program} cannot read the ${needed} table`, {
         hint: "another program put rules into it with nft that iptables does not understand; see: nft list ruleset",
       });
     }
     return result.stdout;
   }
 
-  /** One `--noflush` transaction; `text` as restoreText makes it. */
+  /** One `--noflush` run; `text` as restoreText makes it. */
   async restore(family: Family, text: string): Promise<void> {
     const program = this.#programs(family).restore;
     const wait = this.variant === "legacy" ? ["-w", String(this.#options.lockWaitSeconds)] : [];
@@ -86,7 +94,7 @@ export class Iptables {
     if (result.status === 0) return;
     if (/unable to initialize table/.test(result.stderr)) {
       // iptables-legacy-restore does not say why: save does.
-      await this.save(family);
+      await this.save(family, new Set(TABLES));
     }
     throw failure(program, result, text);
   }
@@ -136,7 +144,8 @@ function hintFor(said: string): string {
   if (/xtables lock/.test(said)) return "another program holds the xtables lock; see: fuser -v /run/xtables.lock";
   if (/module|revision|No such file|RULE_(APPEND|INSERT) failed|Couldn't load/.test(said)) {
     return "the kernel or iptables may lack a match or target: xt_NFQUEUE, xt_connmark, xt_conntrack, xt_mark, "
-      + "xt_CONNMARK, xt_multiport, xt_hl, xt_comment and REJECT are needed";
+      + "xt_CONNMARK, xt_multiport, xt_hl, xt_comment and REJECT are needed; xt_CT for untracked policy and rpfilter for "
+      + "workload interfaces";
   }
   return "nothing was changed; the message is from iptables";
 }

@@ -3,9 +3,10 @@
  * nothing else: also what an earlier run left behind with other settings.
  */
 import type { Family } from "../address/address.ts";
-import { NO_CHAINS } from "./chain-plan.ts";
+import { inTable, NO_CHAINS } from "./chain-plan.ts";
 import { runCommand } from "./command.ts";
 import type { CommandRunner } from "./command.ts";
+import { TABLES } from "./hook-point.ts";
 import { installedChains } from "./installed.ts";
 import type { Variant } from "./iptables.ts";
 import { carryOver } from "./transition.ts";
@@ -19,7 +20,7 @@ export interface RemoveOptions {
 }
 
 /**
- * Returns a sentence for each table something was removed from. Throws
+ * Returns a sentence for each family and variant something was removed from. Throws
  * RAMPART_E_IPTABLES_MISSING without any iptables, RAMPART_E_PRIVILEGE,
  * RAMPART_E_IPTABLES_FAILED.
  */
@@ -30,12 +31,12 @@ export async function removeHooks(options: RemoveOptions): Promise<string[]> {
   for (const iptables of await openAllVariants({ lockWaitSeconds, families, run })) {
     for (const family of families) {
       if (keep?.variant === iptables.variant && keep.families.includes(family)) continue;
-      const before = await carryOver(iptables, family, NO_CHAINS, await iptables.saveExisting(family, ["filter"]));
+      const before = await carryOver(iptables, family, NO_CHAINS, await iptables.saveExisting(family, TABLES));
       if (before === undefined) continue;
       const { chains, jumps } = installedChains(before);
       removed.push(
         `IPv${family}, iptables-${iptables.variant}: removed ${jumps.length} jumps and ${chains.length} chains (`
-          + `${chains.map((chain) => chain.name).join(", ")})`,
+          + `${chains.map((chain) => inTable(chain.table, chain.name)).join(", ")})`,
       );
     }
   }

@@ -46,6 +46,13 @@ export function ruleWords(text: string): string[] {
   return words;
 }
 
+/** Where a rule leads: a chain or a target's name; undefined for a rule that only counts. */
+export function targetOf(text: string): string | undefined {
+  const words = ruleWords(text);
+  const at = words.findIndex((word) => word === "-j" || word === "-g");
+  return at < 0 ? undefined : words[at + 1];
+}
+
 /** Equal for two texts if and only if they are the same rule, as far as the options of our own plan go. */
 export function canonicalRule(text: string): string {
   const options: string[] = [];

@@ -1,20 +1,33 @@
 /**
- * From what a table holds to what it should hold, as one `iptables-restore
- * --noflush` transaction. It rewrites and deletes chains of ours only, and
- * touches other chains only by adding and deleting jumps into ours: a base
- * chain is never declared, flushed or deleted, so its policy, its other rules
- * and the packets waiting in any queue stay.
+ * From what the tables hold to what they should hold, as text for one
+ * `iptables-restore --noflush`. Each table is a transaction of its own, in
+ * TABLES' order. It rewrites and deletes chains of ours only, and touches other
+ * chains only by adding and deleting jumps into ours: a base chain is never
+ * declared, flushed or deleted, so its policy, its other rules and the packets
+ * waiting in any queue stay.
  */
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
-import { NO_CHAINS } from "./chain-plan.ts";
+import { NO_CHAINS, tablePart, tablesOf } from "./chain-plan.ts";
+import type { Table } from "./hook-point.ts";
+import { TABLES } from "./hook-point.ts";
 import { canonicalRule } from "./rule.ts";
 
-/** Restore text that turns `installed` into `plan`; both describe one family's filter table. */
+/**
+ * Restore text that turns `installed` into `plan`; both describe all tables of
+ * one family. Empty when neither has anything.
+ */
 export function restoreText(plan: ChainPlan, installed: ChainPlan = NO_CHAINS): string {
+  const used = new Set([...tablesOf(plan), ...tablesOf(installed)]);
+  return TABLES.filter((table) => used.has(table))
+    .map((table) => tableText(table, tablePart(plan, table), tablePart(installed, table)))
+    .join("");
+}
+
+function tableText(table: Table, plan: ChainPlan, installed: ChainPlan): string {
   const wanted = new Set(plan.chains.map((chain) => chain.name));
   const obsolete = installed.chains.filter((chain) => !wanted.has(chain.name));
   return [
-    "*filter",
+    `*${table}`,
     ...plan.chains.map((chain) => `:${chain.name} - [0:0]`),
     ...plan.chains.flatMap(appendLines),
     ...jumpLines(plan.jumps, installed.jumps),

@@ -5,22 +5,28 @@
 import type { Family } from "../address/address.ts";
 import type { Direction } from "../resources/types.ts";
 
-/** Policy classes of a HostEndpoint (SEMANTICS 3.1): local traffic, and forwarded traffic (applyOnForward). */
-export type PolicyClass = "normal" | "forward";
+/**
+ * Policy classes (SEMANTICS 3.1). A HostEndpoint has all four: local traffic, forwarded traffic (applyOnForward),
+ * before DNAT, and untracked; a WorkloadEndpoint has `normal` only.
+ */
+export type PolicyClass = "normal" | "forward" | "preDNAT" | "untracked";
 
-/** `continue`: neither allowed nor denied here; the packet walk goes on (FORWARD class only). */
+/** `continue`: neither allowed nor denied here; the packet walk goes on (never for class normal). */
 export type PolicyVerdict = "allow" | "deny" | "continue";
 
 export type Reason =
   | "policy" // a rule said so
   | "end-of-tier" // policies of the tier applied, none matched, default action Deny
   | "no-policy" // no tier applied and no profile allowed it
-  | "profile" // a profile's rule allowed it
+  | "profile" // a profile's rule said so
   | "failsafe" // a failsafe port
-  | "forward-default"; // forwarded, and the endpoint has no applyOnForward policy
+  | "forward-default" // forwarded, and the endpoint has no applyOnForward policy for it
+  | "no-match"; // preDNAT or untracked, and no policy said anything
 
 export interface RuleReference {
+  /** Empty for a profile's rule. */
   readonly tier: string;
+  /** The policy's label: name, `namespace/name`, `namespace/knp.default.name` (SEMANTICS 1.7); or a profile's name. */
   readonly policy: string;
   readonly direction: Direction;
   /** 0-based position in the policy's ingress or egress list. */

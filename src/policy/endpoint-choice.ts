@@ -1,11 +1,16 @@
 /**
- * Which HostEndpoint governs which interface of this node (SEMANTICS 3.3). At
- * most one endpoint governs an interface: of several candidates the smallest
- * name, whether it matched by interface name or by address. The wildcard
- * governs every interface that has no endpoint of its own.
+ * Which endpoints of this node answer for which interface, in which table
+ * (SEMANTICS 3.3). An interface is a workload's (by the prefix of its name) or
+ * the host's, never both. At most one HostEndpoint governs a host interface: of
+ * several candidates the smallest name, whether it matched by interface name or
+ * by address. The wildcard governs every interface that has no endpoint of its
+ * own in that table.
  */
 import type { Address } from "../address/address.ts";
-import type { HostEndpoint, ResourceSet } from "../resources/types.ts";
+import type { HostEndpoint, ResourceSet, WorkloadEndpoint } from "../resources/types.ts";
+import { choiceWarnings } from "./choice-warnings.ts";
+import { effectiveFelix } from "./failsafe.ts";
+import { hasPolicies } from "./order.ts";
 
 export interface Interface {
   readonly name: string;
@@ -18,12 +23,20 @@ interface InactiveEndpoint {
 }
 
 export interface EndpointChoice {
-  /** By interface name; interfaces that an endpoint names are here before they exist. */
+  /** By host interface name; interfaces that an endpoint names are here before they exist. */
   readonly byInterface: ReadonlyMap<string, HostEndpoint>;
   readonly wildcard: HostEndpoint | undefined;
+  /** Those of the above that have preDNAT policies: only they are asked before DNAT. */
+  readonly preDNAT: ReadonlySet<HostEndpoint>;
+  /** Those of `byInterface` that have doNotTrack policies: only they are asked before connection tracking. */
+  readonly untracked: ReadonlySet<HostEndpoint>;
+  /** An interface whose name begins with one of these is a workload's. */
+  readonly workloadPrefixes: readonly string[];
+  /** Workload endpoints of this node by interface name. */
+  readonly workloads: ReadonlyMap<string, WorkloadEndpoint>;
   /** Interfaces that no endpoint governs, not even the wildcard. */
   readonly exempt: ReadonlySet<string>;
-  /** Endpoints of this node that govern nothing, and why. */
+  /** HostEndpoints of this node that govern nothing, and why. */
   readonly inactive: readonly InactiveEndpoint[];
   readonly warnings: readonly string[];
 }
@@ -42,29 +55,77 @@ export function chooseEndpoints(
   options: { readonly exemptLoopback?: boolean } = {},
 ): EndpointChoice {
   const exempt = new Set(options.exemptLoopback === false ? [] : [LOOPBACK]);
+  const workloadPrefixes = effectiveFelix(set, node).interfacePrefixes;
+  const isHosts = (name: string): boolean => !exempt.has(name) && !hasPrefix(name, workloadPrefixes);
   const endpoints = set.hostEndpoints
     .filter((endpoint) => endpoint.node === node)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
   const byInterface = new Map<string, HostEndpoint>();
   for (const candidate of [...interfaces, ...namedButAbsent(endpoints, interfaces)]) {
-    if (exempt.has(candidate.name)) continue;
+    if (!isHosts(candidate.name)) continue;
     const winner = endpoints.find((endpoint) => isCandidate(endpoint, candidate));
     if (winner !== undefined) byInterface.set(candidate.name, winner);
   }
   const wildcard = endpoints.find((endpoint) => endpoint.interfaceName === WILDCARD);
 
-  const active = new Set([...byInterface.values(), wildcard]);
+  const named = [...new Set(byInterface.values())];
+  const active = wildcard === undefined ? named : [...named, wildcard];
+  const choice = {
+    byInterface,
+    wildcard,
+    preDNAT: new Set(active.filter((endpoint) => hasPolicies(set, endpoint, "preDNAT"))),
+    untracked: new Set(named.filter((endpoint) => hasPolicies(set, endpoint, "untracked"))),
+    workloadPrefixes,
+    workloads: localWorkloads(set, node, workloadPrefixes),
+    exempt,
+  };
   const inactive = endpoints
-    .filter((endpoint) => !active.has(endpoint))
-    .map((endpoint) => ({ endpoint, reason: whyInactive(endpoint, interfaces, byInterface, wildcard, exempt) }));
-  return { byInterface, wildcard, exempt, inactive, warnings: warnings(set, node, interfaces, byInterface, wildcard) };
+    .filter((endpoint) => !active.includes(endpoint))
+    .map((endpoint) => ({ endpoint, reason: whyInactive(endpoint, interfaces, choice) }));
+  const present = interfaces.map(({ name }) => name);
+  return { ...choice, inactive, warnings: choiceWarnings(set, node, present, choice) };
 }
 
-/** The endpoint that judges traffic of an interface; undefined leaves it to the machine's own rules. */
+/**
+ * The endpoint that judges local traffic of an interface; undefined leaves it to the machine's own rules, or where
+ * the interface is a workload's to `workloadEndpoint`.
+ */
 export function governingEndpoint(choice: EndpointChoice, interfaceName: string): HostEndpoint | undefined {
+  return isWorkloadInterface(choice, interfaceName) ? undefined : forwardingEndpoint(choice, interfaceName);
+}
+
+/** The endpoint that judges what is forwarded over an interface; over a workload's it is the wildcard. */
+export function forwardingEndpoint(choice: EndpointChoice, interfaceName: string): HostEndpoint | undefined {
   if (choice.exempt.has(interfaceName)) return undefined;
   return choice.byInterface.get(interfaceName) ?? choice.wildcard;
+}
+
+/** The endpoint asked before DNAT: one without preDNAT policies does not keep the wildcard from being asked. */
+export function preDNATEndpoint(choice: EndpointChoice, interfaceName: string): HostEndpoint | undefined {
+  if (choice.exempt.has(interfaceName)) return undefined;
+  const own = choice.byInterface.get(interfaceName);
+  return [own, choice.wildcard].find((endpoint) => endpoint !== undefined && choice.preDNAT.has(endpoint));
+}
+
+/** The endpoint asked before connection tracking; the wildcard never is. */
+export function untrackedEndpoint(choice: EndpointChoice, interfaceName: string): HostEndpoint | undefined {
+  const own = choice.byInterface.get(interfaceName);
+  return own !== undefined && choice.untracked.has(own) ? own : undefined;
+}
+
+/** Does the interface belong to a workload, known or not? */
+export function isWorkloadInterface(choice: EndpointChoice, interfaceName: string): boolean {
+  return hasPrefix(interfaceName, choice.workloadPrefixes);
+}
+
+/** The endpoint of a workload's interface; without one everything from and to that interface is denied. */
+export function workloadEndpoint(choice: EndpointChoice, interfaceName: string): WorkloadEndpoint | undefined {
+  return choice.workloads.get(interfaceName);
+}
+
+function hasPrefix(interfaceName: string, prefixes: readonly string[]): boolean {
+  return prefixes.some((prefix) => interfaceName.startsWith(prefix));
 }
 
 /** With an interface name the expectedIPs are only selector data, never a condition. */
@@ -83,67 +144,35 @@ function namedButAbsent(endpoints: readonly HostEndpoint[], interfaces: readonly
     .map((name) => ({ name, addresses: [] }));
 }
 
+/** Of several endpoints that claim one interface the smallest namespace and name, as with HostEndpoints. */
+function localWorkloads(
+  set: ResourceSet,
+  node: string,
+  prefixes: readonly string[],
+): ReadonlyMap<string, WorkloadEndpoint> {
+  const key = ({ namespace, name }: WorkloadEndpoint): string => `${namespace}/${name}`;
+  const local = set.workloadEndpoints
+    .filter((endpoint) => endpoint.node === node && hasPrefix(endpoint.interfaceName, prefixes))
+    .toSorted((a, b) => (key(a) < key(b) ? 1 : -1));
+  return new Map(local.map((endpoint) => [endpoint.interfaceName, endpoint]));
+}
+
 function whyInactive(
   endpoint: HostEndpoint,
   interfaces: readonly Interface[],
-  byInterface: ReadonlyMap<string, HostEndpoint>,
-  wildcard: HostEndpoint | undefined,
-  exempt: ReadonlySet<string>,
+  choice: Pick<EndpointChoice, "byInterface" | "wildcard" | "exempt" | "workloadPrefixes">,
 ): string {
-  if (endpoint.interfaceName === WILDCARD) {
-    return `HostEndpoint ${wildcard?.name} is the wildcard: its name sorts first`;
+  const { interfaceName } = endpoint;
+  if (interfaceName === WILDCARD) return `HostEndpoint ${choice.wildcard?.name} is the wildcard: its name sorts first`;
+  if (interfaceName !== undefined && choice.exempt.has(interfaceName)) {
+    return `interface ${interfaceName} is exempt from policy`;
   }
-  if (endpoint.interfaceName !== undefined && exempt.has(endpoint.interfaceName)) {
-    return `interface ${endpoint.interfaceName} is exempt from policy`;
+  if (interfaceName !== undefined && hasPrefix(interfaceName, choice.workloadPrefixes)) {
+    return `interface ${interfaceName} is a workload's: its name begins with ${choice.workloadPrefixes.join(" or ")}`;
   }
-  const lost = [...interfaces, { name: endpoint.interfaceName ?? "", addresses: [] }]
+  const lost = [...interfaces, { name: interfaceName ?? "", addresses: [] }]
     .filter((candidate) => isCandidate(endpoint, candidate))
-    .flatMap(({ name }) => byInterface.get(name) ?? [])[0];
+    .flatMap(({ name }) => choice.byInterface.get(name) ?? [])[0];
   if (lost !== undefined) return `HostEndpoint ${lost.name} governs the interface: its name sorts first`;
   return "no policed interface has any of its expectedIPs";
-}
-
-function warnings(
-  set: ResourceSet,
-  node: string,
-  interfaces: readonly Interface[],
-  byInterface: ReadonlyMap<string, HostEndpoint>,
-  wildcard: HostEndpoint | undefined,
-): string[] {
-  const nodes = [...new Set(set.hostEndpoints.map((endpoint) => endpoint.node))].toSorted();
-  if (nodes.length === 0) return [`THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: ${node}`];
-  if (!nodes.includes(node)) {
-    return [
-      `THIS HOST IS NOT PROTECTED: no HostEndpoint has node: ${node}; the files name ${listed(nodes)}. ` +
-        nodeHint(node, nodes),
-    ];
-  }
-  if (byInterface.size === 0 && wildcard === undefined) {
-    return [`THIS HOST IS NOT PROTECTED: no HostEndpoint of node ${node} governs an interface`];
-  }
-  const present = new Set(interfaces.map(({ name }) => name));
-  return [...byInterface]
-    .filter(([name]) => !present.has(name))
-    .map(([name, { name: endpoint }]) => {
-      return `HostEndpoint ${endpoint}: interface ${name} does not exist now; it is policed once it does`;
-    });
-}
-
-const SHOWN_NODES = 5;
-
-function listed(nodes: readonly string[]): string {
-  const shown = nodes.slice(0, SHOWN_NODES).join(", ");
-  return nodes.length > SHOWN_NODES ? `${shown} and ${nodes.length - SHOWN_NODES} more` : shown;
-}
-
-/** The usual mistake is a fully qualified name on one side and a short one on the other. */
-function nodeHint(node: string, nodes: readonly string[]): string {
-  const alike = nodes.find((other) => shortName(other) === shortName(node));
-  return alike === undefined
-    ? "Correct the node of a HostEndpoint, or the host name in Rampart's configuration"
-    : `${alike} and ${node} look like one machine: use the same spelling (short or fully qualified) on both sides`;
-}
-
-function shortName(node: string): string {
-  return (node.split(".", 1)[0] as string).toLowerCase();
 }

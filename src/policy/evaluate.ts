@@ -3,38 +3,39 @@
  * and policy class, written to be read next to that text. It is slow on
  * purpose; the compiled tables must agree with it on every packet.
  */
-import type { Direction, HostEndpoint, ResourceSet } from "../resources/types.ts";
+import type { Direction, Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Decision, PolicyClass, PolicyPacket, PolicyVerdict, Reason, RuleReference } from "./decision.ts";
 import { effectiveFelix, isFailsafe } from "./failsafe.ts";
 import { ruleMatches } from "./match-rule.ts";
-import { hasForwardPolicies, tierPolicies } from "./order.ts";
-
-/** The one built-in profile (SEMANTICS 1.8): it allows everything, both ways. */
-const DEFAULT_ALLOW_PROFILE = "projectcalico-default-allow";
+import { hasPolicies, tierPolicies } from "./order.ts";
+import { policyLabel } from "./policy-label.ts";
 
 /**
  * Decides a packet that starts a connection, addresses and ports as the
- * initiator sent them. `normal` never answers `continue`.
+ * initiator sent them. `normal` never answers `continue`. A failsafe port
+ * allows local traffic; before DNAT and untracked it only ends that class, so
+ * that the packet is judged by the next one: `continue`, reason `failsafe`.
  */
 export function evaluateEndpoint(
   set: ResourceSet,
   node: string,
-  endpoint: HostEndpoint,
+  endpoint: Endpoint,
   policyClass: PolicyClass,
   direction: Direction,
   packet: PolicyPacket,
 ): Decision {
-  if (policyClass === "normal" && isFailsafe(effectiveFelix(set, node), direction, packet)) {
-    return decision("allow", "failsafe", []);
+  if (endpoint.kind === "HostEndpoint" && isFailsafe(effectiveFelix(set, node), policyClass, direction, packet)) {
+    return decision(policyClass === "normal" ? "allow" : "continue", "failsafe", []);
   }
 
+  const deniesAtEndOfTier = policyClass === "normal" || policyClass === "forward";
   const logged: RuleReference[] = [];
   for (const { tier, policies } of tierPolicies(set, endpoint, policyClass, direction)) {
     let passed = false;
     search: for (const policy of policies) {
       for (const [index, rule] of policy[direction].entries()) {
         if (!ruleMatches(set, rule, packet)) continue;
-        const reference: RuleReference = { tier: tier.name, policy: policy.name, direction, index };
+        const reference: RuleReference = { tier: tier.name, policy: policyLabel(policy), direction, index };
         switch (rule.action) {
           case "Log":
             logged.push(reference);
@@ -49,15 +50,37 @@ export function evaluateEndpoint(
         }
       }
     }
-    if (!passed && tier.defaultAction !== "Pass") {
+    if (!passed && tier.defaultAction !== "Pass" && deniesAtEndOfTier) {
       return { ...decision("deny", "end-of-tier", logged), tier: tier.name };
     }
   }
 
-  if (policyClass === "forward") {
-    return decision(hasForwardPolicies(set, endpoint) ? "continue" : "allow", "forward-default", logged);
+  switch (policyClass) {
+    case "normal":
+      return evaluateProfiles(set, endpoint, direction, packet, logged);
+    case "forward":
+      return decision(hasPolicies(set, endpoint, "forward") ? "continue" : "allow", "forward-default", logged);
+    case "preDNAT":
+    case "untracked":
+      return decision("continue", "no-match", logged);
   }
-  if (endpoint.profiles.includes(DEFAULT_ALLOW_PROFILE)) return decision("allow", "profile", logged);
+}
+
+/** The first rule that matches decides: Allow allows, Deny and Pass deny; without one the packet is denied. */
+function evaluateProfiles(
+  set: ResourceSet,
+  endpoint: Endpoint,
+  direction: Direction,
+  packet: PolicyPacket,
+  logged: RuleReference[],
+): Decision {
+  for (const name of endpoint.profiles) {
+    for (const [index, rule] of (set.profiles.get(name)?.[direction] ?? []).entries()) {
+      if (!ruleMatches(set, rule, packet)) continue;
+      if (rule.action !== "Log") return decision(rule.action === "Allow" ? "allow" : "deny", "profile", logged);
+      logged.push({ tier: "", policy: name, direction, index });
+    }
+  }
   return decision("deny", "no-policy", logged);
 }
 

@@ -5,12 +5,16 @@
  */
 import { cidrContains } from "../address/address.ts";
 import type { Direction, FailsafePort, FelixConfiguration, ResourceSet } from "../resources/types.ts";
-import type { PolicyPacket } from "./decision.ts";
+import type { PolicyClass, PolicyPacket } from "./decision.ts";
 
 export interface EffectiveFelix {
   readonly failsafeInbound: readonly FailsafePort[];
   readonly failsafeOutbound: readonly FailsafePort[];
   readonly denyAction: "Drop" | "Reject";
+  /** Interfaces whose names begin with one of these are workloads'. */
+  readonly interfacePrefixes: readonly string[];
+  /** What becomes of a workload's packet to this host that the workload's own policies allow. */
+  readonly defaultEndpointToHostAction: "Drop" | "Accept" | "Return";
 }
 
 /** Calico's defaults; inbound has SSH and DHCP replies, outbound has DNS and DHCP requests. */
@@ -38,19 +42,36 @@ export function effectiveFelix(set: ResourceSet, node: string): EffectiveFelix {
     failsafeInbound: own?.failsafeInbound ?? global?.failsafeInbound ?? DEFAULT_FAILSAFE_INBOUND,
     failsafeOutbound: own?.failsafeOutbound ?? global?.failsafeOutbound ?? DEFAULT_FAILSAFE_OUTBOUND,
     denyAction: own?.denyAction ?? global?.denyAction ?? "Drop",
+    interfacePrefixes: own?.interfacePrefixes ?? global?.interfacePrefixes ?? ["cali"],
+    defaultEndpointToHostAction:
+      own?.defaultEndpointToHostAction ?? global?.defaultEndpointToHostAction ?? "Drop",
   };
 }
 
-/** Is the packet covered by the failsafe list of its direction? The peer alone is compared with `net`. */
-export function isFailsafe(felix: EffectiveFelix, direction: Direction, packet: PolicyPacket): boolean {
-  const list = direction === "ingress" ? felix.failsafeInbound : felix.failsafeOutbound;
+/**
+ * Is the packet covered by a failsafe list of a HostEndpoint (SEMANTICS 3.2, 3.6)? By its destination port in the
+ * list of its direction; untracked also by its source port in the other list, which is how replies look there;
+ * forwarded never. The peer alone is compared with `net`.
+ */
+export function isFailsafe(
+  felix: EffectiveFelix,
+  policyClass: PolicyClass,
+  direction: Direction,
+  packet: PolicyPacket,
+): boolean {
+  if (policyClass === "forward") return false;
+  const { failsafeInbound, failsafeOutbound } = felix;
+  const [own, other] =
+    direction === "ingress" ? [failsafeInbound, failsafeOutbound] : [failsafeOutbound, failsafeInbound];
   const peer = { family: packet.family, value: direction === "ingress" ? packet.source : packet.destination };
-  return list.some(
-    ({ protocol, port, net }) =>
-      PROTOCOL_NUMBER[protocol] === packet.protocol &&
-      port === packet.destinationPort &&
-      (net === undefined || cidrContains(net, peer)),
-  );
+  const covers = (list: readonly FailsafePort[], packetPort: number | undefined): boolean =>
+    list.some(
+      ({ protocol, port, net }) =>
+        PROTOCOL_NUMBER[protocol] === packet.protocol &&
+        port === packetPort &&
+        (net === undefined || cidrContains(net, peer)),
+    );
+  return covers(own, packet.destinationPort) || (policyClass === "untracked" && covers(other, packet.sourcePort));
 }
 
 const PROTOCOL_NUMBER: Readonly<Record<FailsafePort["protocol"], number>> = { tcp: 6, udp: 17, sctp: 132 };

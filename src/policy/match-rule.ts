@@ -7,6 +7,7 @@ import type { Family } from "../address/address.ts";
 import type { IcmpMatch, ResourceSet, Rule } from "../resources/types.ts";
 import type { PolicyPacket } from "./decision.ts";
 import { entityExistsFor, entityMatches } from "./match-entity.ts";
+import type { PacketSide } from "./match-entity.ts";
 
 const ICMP = 1;
 const ICMPV6 = 58;
@@ -19,9 +20,16 @@ export function ruleMatches(set: ResourceSet, rule: Rule, packet: PolicyPacket):
     (rule.notProtocol === undefined || rule.notProtocol !== packet.protocol) &&
     icmpHolds(rule.icmp, packet) &&
     notIcmpHolds(rule.notIcmp, packet) &&
-    entityMatches(set, rule.source, { family, value: packet.source }, packet.sourcePort) &&
-    entityMatches(set, rule.destination, { family, value: packet.destination }, packet.destinationPort)
+    entityMatches(set, rule.source, sideOf(packet, "source")) &&
+    entityMatches(set, rule.destination, sideOf(packet, "destination"))
   );
+}
+
+function sideOf(packet: PolicyPacket, side: PacketSide["side"]): PacketSide {
+  const { family, protocol } = packet;
+  return side === "source"
+    ? { side, address: { family, value: packet.source }, protocol, port: packet.sourcePort }
+    : { side, address: { family, value: packet.destination }, protocol, port: packet.destinationPort };
 }
 
 /** SEMANTICS 1.4, last paragraphs; protocol ICMP is an IPv4 rule and ICMPv6 an IPv6 rule, whatever else they say. */

@@ -1,16 +1,16 @@
 /**
  * Which policies apply to an endpoint and in what order (SEMANTICS 1.6, 1.7,
  * 3.1). The order is total: no two policies or tiers compare equal, so the
- * same resources always give the same verdicts.
+ * same resources always give the same verdicts. Staged policies apply nowhere.
  */
-import type { Direction, GlobalNetworkPolicy, HostEndpoint, ResourceSet, Tier } from "../resources/types.ts";
+import type { Direction, Endpoint, Policy, ResourceSet, Tier } from "../resources/types.ts";
 import { matchesSelector } from "../selector/match.ts";
 import type { PolicyClass } from "./decision.ts";
 
 export interface TierPolicies {
   readonly tier: Tier;
   /** At least one, in the order they are evaluated. */
-  readonly policies: readonly GlobalNetworkPolicy[];
+  readonly policies: readonly Policy[];
 }
 
 /** Tiers by order, then name; an unset order comes last. */
@@ -19,44 +19,64 @@ export function sortedTiers(set: ResourceSet): Tier[] {
 }
 
 /** Policies of one tier by order (unset last), ties by the text `name/namespace/kind`. */
-export function comparePolicies(a: GlobalNetworkPolicy, b: GlobalNetworkPolicy): number {
+export function comparePolicies(a: Policy, b: Policy): number {
   return compareOrder(a.order, b.order) || compareText(tieBreaker(a), tieBreaker(b));
 }
 
 /** Does the policy's selector choose the endpoint? */
-export function governs(policy: GlobalNetworkPolicy, endpoint: HostEndpoint): boolean {
+export function governs(policy: Policy, endpoint: Endpoint): boolean {
   return matchesSelector(policy.selector.root, endpoint.labels);
 }
 
 /**
- * Tiers with at least one policy of this class that governs the endpoint and
- * has the direction in its types, even if it has no rules there. A policy with
- * applyOnForward is in both classes, any other in `normal` only.
+ * Tiers with at least one enforced policy of this class that governs the
+ * endpoint and has the direction in its types, even if it has no rules there.
  */
 export function tierPolicies(
   set: ResourceSet,
-  endpoint: HostEndpoint,
+  endpoint: Endpoint,
   policyClass: PolicyClass,
   direction: Direction,
 ): TierPolicies[] {
-  const applicable = set.policies
-    .filter((policy) => policyClass === "normal" || policy.applyOnForward)
+  const applicable = policiesOf(set, endpoint, policyClass)
     .filter((policy) => policy.types.includes(direction))
-    .filter((policy) => governs(policy, endpoint))
     .toSorted(comparePolicies);
   return sortedTiers(set)
     .map((tier) => ({ tier, policies: applicable.filter((policy) => policy.tier === tier.name) }))
     .filter(({ policies }) => policies.length > 0);
 }
 
-/** Has the endpoint any applyOnForward policy, in either direction? Without one it forwards everything. */
-export function hasForwardPolicies(set: ResourceSet, endpoint: HostEndpoint): boolean {
-  return set.policies.some((policy) => policy.applyOnForward && governs(policy, endpoint));
+/** Has the endpoint any enforced policy of this class, in either direction? */
+export function hasPolicies(set: ResourceSet, endpoint: Endpoint, policyClass: PolicyClass): boolean {
+  return policiesOf(set, endpoint, policyClass).length > 0;
 }
 
-/** The trailing slash counts: `a-b` and `a.b` sort before `a`, because `-` and `.` are below `/`. */
-function tieBreaker(policy: GlobalNetworkPolicy): string {
-  return `${policy.name}//${policy.kind}`;
+/** Has the endpoint any applyOnForward policy, in either direction? Without one it forwards everything. */
+export function hasForwardPolicies(set: ResourceSet, endpoint: Endpoint): boolean {
+  return hasPolicies(set, endpoint, "forward");
+}
+
+function policiesOf(set: ResourceSet, endpoint: Endpoint, policyClass: PolicyClass): Policy[] {
+  return set.policies.filter(
+    (policy) => !policy.staged && classes(policy, endpoint).includes(policyClass) && governs(policy, endpoint),
+  );
+}
+
+/**
+ * SEMANTICS 3.1: an untracked or preDNAT policy is that and nothing else, on a
+ * HostEndpoint, and has no effect on a WorkloadEndpoint; any other policy is
+ * normal, and on a HostEndpoint with applyOnForward for forwarded traffic too.
+ */
+function classes(policy: Policy, endpoint: Endpoint): PolicyClass[] {
+  const onHost = endpoint.kind === "HostEndpoint";
+  if (policy.doNotTrack) return onHost ? ["untracked"] : [];
+  if (policy.preDNAT) return onHost ? ["preDNAT"] : [];
+  return onHost && policy.applyOnForward ? ["normal", "forward"] : ["normal"];
+}
+
+/** The slashes count: `a-b` and `a.b` sort before `a`, because `-` and `.` are below `/`. */
+function tieBreaker(policy: Policy): string {
+  return `${policy.name}/${policy.namespace ?? ""}/${policy.kind}`;
 }
 
 function compareOrder(a: number | undefined, b: number | undefined): number {

@@ -1,72 +1,84 @@
 /**
- * What can only be judged with every document at hand: names given twice, and
- * policies of tiers that do not exist (SEMANTICS 1.1, 1.6). The result is the
- * same for every order of files.
+ * What can only be judged with every document at hand: policies of tiers that
+ * do not exist, endpoints with profiles that do not exist, and interfaces and
+ * names that two endpoints claim (SEMANTICS 1.6, 1.8, 1.10, 1.11). A document that could
+ * not be read may have been what is missed; blaming the one that misses it
+ * would then mislead, so `lost` keeps such errors back.
  */
-import type { SourceLocation } from "../errors/rampart-error.ts";
 import type { Diagnostics } from "./diagnostics.ts";
-import type { LoadRecord } from "./resource-context.ts";
-import { BUILT_IN_TIERS } from "./tier.ts";
-import type { Resource, ResourceSet, Tier } from "./types.ts";
+import type { Lost } from "./file-content.ts";
+import type { ProfileReference, TierReference } from "./resource-context.ts";
+import type { ResourceSet, WorkloadEndpoint } from "./types.ts";
+import { WorkloadPrefixes } from "./workload-prefix.ts";
 
-/**
- * `tiersComplete` is false where a document that could not be read may have
- * been the tier that is missed; blaming the policy would then mislead.
- */
+export interface References {
+  readonly tiers: readonly TierReference[];
+  readonly profiles: readonly ProfileReference[];
+}
+
+/** Errors: RAMPART_E_TIER_MISSING, RAMPART_E_PROFILE_MISSING, RAMPART_E_DUPLICATE, RAMPART_E_VALUE. */
 export function crossCheck(
-  resources: readonly Resource[],
-  tiersComplete: boolean,
-  { diagnostics, tierReferences }: LoadRecord,
-): ResourceSet {
-  const unique = rejectDuplicates(resources, diagnostics);
-  const tiers = withBuiltIns(ofKind(unique, "Tier"));
-  if (tiersComplete) {
-    const names = new Set(tiers.map((tier) => tier.name));
-    for (const { policy, tier, location } of tierReferences) {
-      if (names.has(tier)) continue;
-      const message = `policy ${policy} is in tier "${tier}", which does not exist`;
-      const hint = `add a Tier named "${tier}", or correct spec.tier`;
-      diagnostics.error("RAMPART_E_TIER_MISSING", message, location, hint);
-    }
-  }
-  return {
-    policies: byName(ofKind(unique, "GlobalNetworkPolicy")),
-    hostEndpoints: byName(ofKind(unique, "HostEndpoint")),
-    networkSets: byName(ofKind(unique, "GlobalNetworkSet")),
-    tiers: byName(tiers),
-    felixConfigurations: byName(ofKind(unique, "FelixConfiguration")),
-  };
+  set: ResourceSet,
+  references: References,
+  lost: ReadonlySet<Lost>,
+  diagnostics: Diagnostics,
+): void {
+  if (!lost.has("tier")) checkTiers(set, references.tiers, diagnostics);
+  if (!lost.has("profile")) checkProfiles(set, references.profiles, diagnostics);
+  checkHostInterfaces(set, diagnostics);
+  checkWorkloads(set, diagnostics);
 }
 
-function rejectDuplicates(resources: readonly Resource[], diagnostics: Diagnostics): Resource[] {
-  const first = new Map<string, Resource>();
-  for (const resource of resources) {
-    const key = `${resource.kind} ${resource.name}`;
-    const other = first.get(key);
+function checkTiers(set: ResourceSet, references: readonly TierReference[], diagnostics: Diagnostics): void {
+  const names = new Set(set.tiers.map((tier) => tier.name));
+  for (const { policy, tier, location } of references) {
+    if (names.has(tier)) continue;
+    const message = `policy ${policy} is in tier "${tier}", which does not exist`;
+    const hint = `add a Tier named "${tier}", or correct spec.tier`;
+    diagnostics.error("RAMPART_E_TIER_MISSING", message, location, hint);
+  }
+}
+
+function checkProfiles(set: ResourceSet, references: readonly ProfileReference[], diagnostics: Diagnostics): void {
+  for (const { endpoint, profile, location } of references) {
+    if (set.profiles.has(profile)) continue;
+    const message = `endpoint ${endpoint} lists the profile "${profile}", which does not exist`;
+    const hint = `add a Profile named "${profile}", or correct spec.profiles`;
+    diagnostics.error("RAMPART_E_PROFILE_MISSING", message, location, hint);
+  }
+}
+
+/** An interface of a workload never follows a host endpoint, which would then protect nothing. */
+function checkHostInterfaces(set: ResourceSet, diagnostics: Diagnostics): void {
+  const prefixes = new WorkloadPrefixes(set.felixConfigurations);
+  for (const { name, node, interfaceName, location } of set.hostEndpoints) {
+    const prefix = prefixes.of(node).find((each) => interfaceName?.startsWith(each) === true);
+    if (prefix === undefined) continue;
+    const message = `HostEndpoint ${name} is for ${interfaceName}, but ${prefix}* are interfaces of workloads`;
+    const hint = "name an interface of the host, or set interfacePrefix in the FelixConfiguration";
+    diagnostics.error("RAMPART_E_VALUE", message, location, hint);
+  }
+}
+
+/** Documents and pods become endpoints alike, so that only here two of them can meet. */
+function checkWorkloads(set: ResourceSet, diagnostics: Diagnostics): void {
+  const claims = new Map<string, WorkloadEndpoint>();
+  const claim = (what: string, endpoint: WorkloadEndpoint): void => {
+    const other = claims.get(what);
     if (other === undefined) {
-      first.set(key, resource);
-      continue;
+      claims.set(what, endpoint);
+      return;
     }
-    const message = `${key} is already defined at ${formatPlace(other.location)}`;
-    diagnostics.error("RAMPART_E_DUPLICATE", message, resource.location, "rename or remove one of the two");
+    const { file, line, column } = other.location;
+    const message =
+      `${what} belongs to ${endpoint.namespace}/${endpoint.name} and to ` +
+      `${other.namespace}/${other.name} at ${file}:${line}:${column}`;
+    const hint = "it can belong to one workload only; correct or remove one of the two";
+    diagnostics.error("RAMPART_E_DUPLICATE", message, endpoint.location, hint);
+  };
+  for (const endpoint of set.workloadEndpoints) {
+    const { namespace, name, node, interfaceName } = endpoint;
+    claim(`the name ${namespace}/${name}`, endpoint);
+    if (node !== "") claim(`interface ${interfaceName} of node ${node}`, endpoint);
   }
-  return [...first.values()];
-}
-
-function formatPlace(location: SourceLocation): string {
-  return `${location.file}:${location.line}:${location.column}`;
-}
-
-function withBuiltIns(tiers: readonly Tier[]): Tier[] {
-  const given = new Set(tiers.map((tier) => tier.name));
-  return [...tiers, ...BUILT_IN_TIERS.filter((tier) => !given.has(tier.name))];
-}
-
-function ofKind<K extends Resource["kind"]>(resources: readonly Resource[], kind: K): Extract<Resource, { kind: K }>[] {
-  return resources.filter((resource): resource is Extract<Resource, { kind: K }> => resource.kind === kind);
-}
-
-/** Names are ASCII, so comparing code units is comparing bytes. */
-function byName<R extends Resource>(resources: readonly R[]): R[] {
-  return resources.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }

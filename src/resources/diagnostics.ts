@@ -35,26 +35,40 @@ export class Diagnostics {
   }
 
   error(code: ErrorCode, message: string, location: SourceLocation, hint: string): void {
+    this.addError(new RampartError(code, message, { location, hint }));
+  }
+
+  warn(code: WarningCode, message: string, location: SourceLocation): void {
+    this.addWarning({ code, message, location });
+  }
+
+  /** Everything that `other`, of the same bounds, collected. */
+  absorb(other: Diagnostics): void {
+    for (const error of other.errors) this.addError(error);
+    for (const warning of other.warnings) this.addWarning(warning);
+  }
+
+  private addError(error: RampartError): void {
     this.errorCount++;
     if (this.errorCount <= this.maxErrors) {
-      this.errors.push(new RampartError(code, message, { location, hint }));
+      this.errors.push(error);
     } else if (this.errorCount === this.maxErrors + 1) {
       this.errors.push(
         new RampartError("RAMPART_E_LIMIT", `more than ${this.maxErrors} errors; the rest is not reported`, {
-          location,
+          ...(error.location === undefined ? {} : { location: error.location }),
           hint: "correct the errors above and check again",
         }),
       );
     }
   }
 
-  warn(code: WarningCode, message: string, location: SourceLocation): void {
+  private addWarning(warning: LoadWarning): void {
     this.warningCount++;
     if (this.warningCount <= this.maxWarnings) {
-      this.warnings.push({ code, message, location });
+      this.warnings.push(warning);
     } else if (this.warningCount === this.maxWarnings + 1) {
       const text = `more than ${this.maxWarnings} warnings; the rest is not reported`;
-      this.warnings.push({ code: "RAMPART_W_LIMIT", message: text, location });
+      this.warnings.push({ code: "RAMPART_W_LIMIT", message: text, location: warning.location });
     }
   }
 }

@@ -16,7 +16,12 @@ import type { ValuePath } from "./yaml-document.ts";
 const INBOUND = "failsafeInboundHostPorts";
 const OUTBOUND = "failsafeOutboundHostPorts";
 const DENY_ACTION = "iptablesFilterDenyAction";
+const INTERFACE_PREFIX = "interfacePrefix";
+const TO_HOST = "defaultEndpointToHostAction";
 const NODE_SELECTOR = "nodeSelector";
+
+const DENY_ACTIONS = ["Drop", "Reject"] as const;
+const TO_HOST_ACTIONS = ["Drop", "Accept", "Return"] as const;
 
 const specSchema = z.record(z.string(), z.unknown()).nullish();
 
@@ -34,9 +39,11 @@ export const felixConfiguration = defineKind({
     return {
       ...meta,
       kind: "FelixConfiguration",
-      failsafeInbound: readFailsafePorts(fields.get(INBOUND), ["spec", fields.spelling(INBOUND)], context),
-      failsafeOutbound: readFailsafePorts(fields.get(OUTBOUND), ["spec", fields.spelling(OUTBOUND)], context),
-      denyAction: readDenyAction(fields.get(DENY_ACTION), ["spec", fields.spelling(DENY_ACTION)], context),
+      failsafeInbound: readFailsafePorts(fields.get(INBOUND), fields.path(INBOUND), context),
+      failsafeOutbound: readFailsafePorts(fields.get(OUTBOUND), fields.path(OUTBOUND), context),
+      denyAction: readChoice(fields.get(DENY_ACTION), DENY_ACTIONS, fields.path(DENY_ACTION), context),
+      interfacePrefixes: readPrefixes(fields.get(INTERFACE_PREFIX), fields.path(INTERFACE_PREFIX), context),
+      defaultEndpointToHostAction: readChoice(fields.get(TO_HOST), TO_HOST_ACTIONS, fields.path(TO_HOST), context),
     };
   },
 });
@@ -67,22 +74,39 @@ class FieldsWithoutCase {
     return this.spec[this.spelling(name)];
   }
 
+  path(name: string): ValuePath {
+    return ["spec", this.spelling(name)];
+  }
+
   /** The key as the file spells it. */
   spelling(name: string): string {
     return this.spellings.get(name.toLowerCase()) ?? name;
   }
 }
 
-function readDenyAction(
+/** One of `choices` in any case; undefined if nothing is given, or RAMPART_E_VALUE was reported. */
+function readChoice<C extends string>(
   value: unknown,
+  choices: readonly C[],
   path: ValuePath,
   context: ResourceContext,
-): FelixConfiguration["denyAction"] {
+): C | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  const text = typeof value === "string" ? value.toLowerCase() : undefined;
+  const choice = choices.find((each) => each.toLowerCase() === text);
+  if (choice !== undefined) return choice;
+  context.error("RAMPART_E_VALUE", path, `${describe(value)} is not allowed here`, `expected ${choices.join(" or ")}`);
+  return undefined;
+}
+
+/** A list with commas; an empty prefix would make every interface a workload's. */
+function readPrefixes(value: unknown, path: ValuePath, context: ResourceContext): string[] | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value === "string") {
-    if (value.toLowerCase() === "drop") return "Drop";
-    if (value.toLowerCase() === "reject") return "Reject";
+    const prefixes = value.split(",").map((prefix) => prefix.trim());
+    if (prefixes.every((prefix) => /^[a-zA-Z0-9_-]{1,15}$/.test(prefix))) return prefixes;
   }
-  context.error("RAMPART_E_VALUE", path, `${describe(value)} is not a deny action`, "expected Drop or Reject");
+  const hint = 'expected prefixes of letters, digits, `_` and `-` with commas between, such as "cali,tap"';
+  context.error("RAMPART_E_VALUE", path, `${describe(value)} is no list of interface prefixes`, hint);
   return undefined;
 }

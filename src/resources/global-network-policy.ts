@@ -1,86 +1,87 @@
-/** GlobalNetworkPolicy (SEMANTICS 1.2, 1.5). */
+/** GlobalNetworkPolicy and StagedGlobalNetworkPolicy (SEMANTICS 1.2, 1.14). */
 import { z } from "zod";
-import { listOf, warnIfMapping } from "./field-list.ts";
+import { calicoPolicyFields, readCalicoPolicy } from "./calico-policy.ts";
+import { globalSubject } from "./effective-selector.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { defineKind } from "./resource-kind.ts";
 import { POLICY_NAME } from "./resource-name.ts";
-import { readRules, ruleSchema } from "./rule.ts";
 import { readSelector } from "./selector-field.ts";
-import type { Direction, GlobalNetworkPolicy, Rule } from "./types.ts";
-import { refuseFeature } from "./unsupported-feature.ts";
-
-const MAX_RULES = 1024;
-const DEFAULT_TIER = "default";
+import { isPreview, stagedActionFields } from "./staged-action.ts";
+import type { Policy, ResourceMeta } from "./types.ts";
 
 const specSchema = z.looseObject({
-  tier: z.string().nullish(),
-  order: z.number().nullish(),
-  selector: z.string().nullish(),
+  ...calicoPolicyFields,
   namespaceSelector: z.string().nullish(),
-  serviceAccountSelector: z.string().nullish(),
-  types: listOf(z.enum(["Ingress", "Egress"]), 2),
-  ingress: listOf(ruleSchema, MAX_RULES),
-  egress: listOf(ruleSchema, MAX_RULES),
   doNotTrack: z.boolean().nullish(),
   preDNAT: z.boolean().nullish(),
   applyOnForward: z.boolean().nullish(),
-  performanceHints: listOf(z.string()),
 });
+const stagedSchema = specSchema.extend(stagedActionFields);
+
+type Spec = z.output<typeof specSchema>;
 
 export const globalNetworkPolicy = defineKind({
   kind: "GlobalNetworkPolicy",
   nameRule: POLICY_NAME,
   spec: specSchema,
-  convert(meta, spec, context): GlobalNetworkPolicy | undefined {
-    for (const field of ["namespaceSelector", "serviceAccountSelector", "doNotTrack", "preDNAT"]) {
-      refuseFeature(spec, field, ["spec"], context);
-    }
-    warnIfMapping(["spec", "ingress"], context);
-    warnIfMapping(["spec", "egress"], context);
-    context.warnUnknownFields(["spec"], spec, Object.keys(specSchema.shape));
-    const ingress = readRules(spec.ingress, ["spec", "ingress"], context);
-    const egress = readRules(spec.egress, ["spec", "egress"], context);
-    const types = readTypes(spec.types, ingress, egress, context);
-    const selector = readSelector(spec.selector ?? "", ["spec", "selector"], context);
-    const tier = spec.tier === "" ? DEFAULT_TIER : (spec.tier ?? DEFAULT_TIER);
-    if (tier !== DEFAULT_TIER) context.refersToTier(meta.name, tier, ["spec", "tier"]);
-    if (selector === undefined) return undefined;
-    return {
-      ...meta,
-      kind: "GlobalNetworkPolicy",
-      tier,
-      order: spec.order ?? undefined,
-      selector,
-      types,
-      ingress,
-      egress,
-      applyOnForward: spec.applyOnForward ?? false,
-    };
+  convert: (meta, spec, context): Policy => readPolicy(meta, spec, false, Object.keys(specSchema.shape), context),
+});
+
+export const stagedGlobalNetworkPolicy = defineKind({
+  kind: "StagedGlobalNetworkPolicy",
+  nameRule: POLICY_NAME,
+  spec: stagedSchema,
+  convert(meta, spec, context): Policy | undefined {
+    const policy = readPolicy(meta, spec, true, Object.keys(stagedSchema.shape), context);
+    return isPreview(spec, context) ? policy : undefined;
   },
 });
 
-/** By rule count where nothing is given (SEMANTICS 1.5). */
-function readTypes(
-  given: readonly ("Ingress" | "Egress")[],
-  ingress: readonly Rule[],
-  egress: readonly Rule[],
+function readPolicy(
+  meta: ResourceMeta,
+  spec: Spec,
+  staged: boolean,
+  known: readonly string[],
   context: ResourceContext,
-): Direction[] {
-  if (given.length === 0) {
-    if (egress.length === 0) return ["ingress"];
-    return ingress.length === 0 ? ["egress"] : ["ingress", "egress"];
+): Policy {
+  const common = readCalicoPolicy(meta, undefined, spec, known, context);
+  checkFlags(spec, context);
+  const serviceAccounts = ["spec", "serviceAccountSelector"];
+  return {
+    ...meta,
+    kind: "GlobalNetworkPolicy",
+    namespace: undefined,
+    ...common,
+    selector: globalSubject({
+      selector: readSelector(spec.selector, ["spec", "selector"], context),
+      namespaceSelector: readSelector(spec.namespaceSelector, ["spec", "namespaceSelector"], context),
+      serviceAccountSelector: readSelector(spec.serviceAccountSelector, serviceAccounts, context),
+    }),
+    applyOnForward: spec.applyOnForward ?? false,
+    preDNAT: spec.preDNAT ?? false,
+    doNotTrack: spec.doNotTrack ?? false,
+    staged,
+  };
+}
+
+/** What preDNAT and doNotTrack exclude and require (SEMANTICS 1.2). */
+function checkFlags(spec: Spec, context: ResourceContext): void {
+  if (spec.preDNAT === true && spec.doNotTrack === true) {
+    const message = "a policy is either doNotTrack or preDNAT, not both";
+    context.errorAtKey("RAMPART_E_VALUE", ["spec", "doNotTrack"], message, "write two policies");
   }
-  if (given[0] === given[1]) {
-    const hint = "name each direction once";
-    context.error("RAMPART_E_VALUE", ["spec", "types", 1], `${given[0]} is listed twice`, hint);
+  for (const flag of ["doNotTrack", "preDNAT"] as const) {
+    if (spec[flag] !== true || spec.applyOnForward === true) continue;
+    const message = `a ${flag} policy also applies to forwarded traffic and must say so`;
+    context.errorAtKey("RAMPART_E_VALUE", ["spec", flag], message, "add applyOnForward: true");
   }
-  const types: Direction[] = [];
-  if (given.includes("Ingress")) types.push("ingress");
-  if (given.includes("Egress")) types.push("egress");
-  for (const [direction, rules] of [["ingress", ingress], ["egress", egress]] as const) {
-    if (rules.length === 0 || types.includes(direction)) continue;
-    const message = `these rules have no effect, because spec.types does not list ${direction}`;
-    context.warn("RAMPART_W_RULES_IGNORED", ["spec", direction], message);
+  if (spec.preDNAT !== true) return;
+  const hint = "nothing is known of egress before DNAT; move the egress part to a policy without preDNAT";
+  if (spec.egress.length > 0) {
+    context.errorAtKey("RAMPART_E_VALUE", ["spec", "egress"], "a preDNAT policy has no egress rules", hint);
   }
-  return types;
+  const egress = spec.types.indexOf("Egress");
+  if (egress >= 0) {
+    context.error("RAMPART_E_VALUE", ["spec", "types", egress], "a preDNAT policy is for ingress only", hint);
+  }
 }

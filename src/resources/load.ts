@@ -1,29 +1,27 @@
 /**
- * Files in, one validated ResourceSet out.
+ * Files in, one validated and linked ResourceSet out.
  *
- *   paths -> source-files -> yaml-stream -> (List items) -> resource-registry
- *         -> a kind's `read` -> cross-check -> ResourceSet
+ *   paths -> source-files -> file-content (each file by itself, kept while its
+ *   text is the same) -> loaded-resources -> link -> cross-check -> ResourceSet
  *
- * A document with an error yields nothing, and the others are still checked,
- * so that one run names every problem. Whoever applies the set must first see
- * that `errors` is empty. Nothing is thrown for what files contain.
+ * One run names every problem. Whoever applies the set must first see that
+ * `errors` is empty. Nothing is thrown for what files contain.
  */
+import { createHash } from "node:crypto";
 import type { RampartError } from "../errors/rampart-error.ts";
 import { crossCheck } from "./cross-check.ts";
 import type { LoadWarning } from "./diagnostics.ts";
 import { Diagnostics } from "./diagnostics.ts";
+import type { FileContent, Lost } from "./file-content.ts";
+import { readContent } from "./file-content.ts";
+import type { LoadedResource } from "./inventory.ts";
+import { link } from "./link.ts";
 import type { LoadLimits } from "./load-limits.ts";
 import { DEFAULT_LIMITS } from "./load-limits.ts";
-import type { LoadRecord } from "./resource-context.ts";
-import { ResourceContext } from "./resource-context.ts";
-import { lookUpKind } from "./resource-registry.ts";
-import { describe } from "./schema-issue.ts";
+import { LoadedResources } from "./loaded-resources.ts";
+import type { ProfileReference, TierReference } from "./resource-context.ts";
 import { findFiles, readSource } from "./source-files.ts";
-import type { Resource, ResourceSet } from "./types.ts";
-import type { ValuePath, YamlDocument } from "./yaml-document.ts";
-import { readYamlStream } from "./yaml-stream.ts";
-import type { YamlValue } from "./yaml-value.ts";
-import { isYamlObject } from "./yaml-value.ts";
+import type { ResourceSet } from "./types.ts";
 
 export interface LoadOptions {
   readonly limits?: Partial<LoadLimits>;
@@ -40,138 +38,78 @@ export interface LoadResult {
 
 /** Reads files and directories (see source-files.ts); the order of `paths` only orders messages. */
 export function loadResources(paths: readonly string[], options: LoadOptions = {}): LoadResult {
-  return new Load({ ...DEFAULT_LIMITS, ...options.limits }).run(paths);
+  return new ResourceLoader(options).load(paths);
 }
 
-class Load {
+interface KeptContent {
+  readonly hash: string;
+  readonly content: FileContent;
+}
+
+/**
+ * Loads again and again: a file whose text has not changed is not parsed again.
+ * It keeps the content of the files of the last load and of no others. A
+ * policy that did not change and names no service is the same object as before.
+ */
+export class ResourceLoader {
   private readonly limits: LoadLimits;
-  private readonly diagnostics: Diagnostics;
-  private readonly record: LoadRecord;
-  private readonly resources: Resource[] = [];
-  private documents = 0;
-  /** False once a document that may have been a Tier could not be read. */
-  private tiersComplete = true;
+  private kept: ReadonlyMap<string, KeptContent> = new Map();
 
-  constructor(limits: LoadLimits) {
-    this.limits = limits;
-    this.diagnostics = new Diagnostics(limits.errors, limits.warnings);
-    this.record = { diagnostics: this.diagnostics, tierReferences: [] };
+  constructor(options: LoadOptions = {}) {
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
   }
 
-  run(paths: readonly string[]): LoadResult {
-    const files = findFiles(paths, this.diagnostics);
-    if (this.diagnostics.errorCount > 0) this.tiersComplete = false;
+  /** As `loadResources`. */
+  load(paths: readonly string[]): LoadResult {
+    const diagnostics = new Diagnostics(this.limits.errors, this.limits.warnings);
+    const files = findFiles(paths, diagnostics);
+    const resources: LoadedResource[] = [];
+    const references = { tiers: [] as TierReference[], profiles: [] as ProfileReference[] };
+    const lost = new Set<Lost>();
+    const loseAll = (): unknown => lost.add("tier").add("profile");
+    const kept = new Map<string, KeptContent>();
+    let documents = 0;
+    if (diagnostics.errorCount > 0) loseAll();
     for (const file of files) {
-      if (this.stopped) break;
-      this.readFile(file);
+      const content = this.readFile(file, documents, kept, diagnostics);
+      if (content === undefined) {
+        loseAll();
+        if (diagnostics.full) break;
+        continue;
+      }
+      documents += content.documents;
+      diagnostics.absorb(content.diagnostics);
+      for (const resource of content.resources) resources.push(resource);
+      for (const reference of content.tierReferences) references.tiers.push(reference);
+      for (const reference of content.profileReferences) references.profiles.push(reference);
+      for (const each of content.lost) lost.add(each);
+      if (diagnostics.full || !content.complete) {
+        loseAll();
+        break;
+      }
     }
-    const resources = crossCheck(this.resources, this.tiersComplete && !this.stopped, this.record);
-    return { resources, errors: this.diagnostics.errors, warnings: this.diagnostics.warnings, files };
+    this.kept = kept;
+    const set = link(new LoadedResources(resources, diagnostics), diagnostics);
+    crossCheck(set, references, lost, diagnostics);
+    return { resources: set, errors: diagnostics.errors, warnings: diagnostics.warnings, files };
   }
 
-  private get stopped(): boolean {
-    return this.diagnostics.full || this.documents > this.limits.documents;
+  /** The file's content, kept for the next load; undefined if it is unreadable. `before` documents were read. */
+  private readFile(
+    file: string,
+    before: number,
+    keep: Map<string, KeptContent>,
+    diagnostics: Diagnostics,
+  ): FileContent | undefined {
+    const text = readSource(file, this.limits, diagnostics);
+    if (text === undefined) return undefined;
+    const hash = createHash("sha256").update(text).digest("base64");
+    let content = this.kept.get(file);
+    if (content === undefined || content.hash !== hash || content.content.documents + before > this.limits.documents) {
+      content = { hash, content: readContent(file, text, this.limits, before) };
+    }
+    // What a limit cut short depends on the files before it.
+    if (content.content.complete) keep.set(file, content);
+    return content.content;
   }
-
-  private readFile(file: string): void {
-    const text = readSource(file, this.limits, this.diagnostics);
-    if (text === undefined) {
-      this.tiersComplete = false;
-      return;
-    }
-    for (const document of readYamlStream(file, text, this.limits, this.diagnostics)) {
-      if (document === "unreadable") this.tiersComplete = false;
-      else this.readDocument(document);
-      if (this.stopped) return;
-    }
-  }
-
-  private readDocument(document: YamlDocument): void {
-    const before = this.diagnostics.errorCount;
-    const resources: Resource[] = [];
-    this.readValue(document, document.value, [], resources);
-    if (this.diagnostics.errorCount === before) this.resources.push(...resources);
-  }
-
-  /** A resource, or a List of them, at `path` of its document. */
-  private readValue(
-    document: YamlDocument,
-    value: YamlValue,
-    path: ValuePath,
-    into: Resource[],
-    itemOf: ListDefaults = NO_LIST,
-  ): void {
-    if (this.stopped) return;
-    const context = new ResourceContext(document, path, this.record);
-    if (++this.documents > this.limits.documents) {
-      const hint = "split the policies over several hosts, or remove what this host does not need";
-      context.error("RAMPART_E_LIMIT", [], `more than ${this.limits.documents} documents`, hint);
-      return;
-    }
-    if (!isYamlObject(value)) {
-      const hint = "a resource has apiVersion, kind, metadata and spec";
-      context.error("RAMPART_E_TYPE", [], `expected a resource, got ${describe(value)}`, hint);
-      this.tiersComplete = false;
-      return;
-    }
-    const apiVersion = value["apiVersion"] ?? itemOf.apiVersion;
-    const kind = value["kind"] ?? itemOf.kind;
-    if (typeof apiVersion !== "string" || typeof kind !== "string" || apiVersion === "" || kind === "") {
-      const field = typeof kind !== "string" || kind === "" ? "kind" : "apiVersion";
-      const hint = "a resource begins with apiVersion and kind, such as projectcalico.org/v3 and GlobalNetworkPolicy";
-      context.error("RAMPART_E_KIND_UNKNOWN", [field], "expected text that says what this document is", hint);
-      this.tiersComplete = false;
-      return;
-    }
-    if (isList(kind, value)) {
-      this.readItems(document, value["items"], apiVersion, kind, path, into);
-      return;
-    }
-    const lookup = lookUpKind(apiVersion, kind);
-    if (lookup.found === "refused") {
-      context.error("RAMPART_E_KIND_UNKNOWN", ["kind"], lookup.message, lookup.hint);
-      this.tiersComplete = false;
-    } else if (lookup.found === "unrelated") {
-      context.warn("RAMPART_W_KIND_IGNORED", ["kind"], `${kind} of apiVersion ${apiVersion} is no policy; ignored`);
-    } else {
-      const resource = lookup.kind.read(value, context);
-      if (resource !== undefined) into.push(resource);
-      else if (lookup.kind.kind === "Tier") this.tiersComplete = false;
-    }
-  }
-
-  private readItems(
-    document: YamlDocument,
-    items: YamlValue | undefined,
-    apiVersion: string,
-    kind: string,
-    path: ValuePath,
-    into: Resource[],
-  ): void {
-    const itemsPath = [...path, "items"];
-    if (items === undefined || items === null) return;
-    if (!Array.isArray(items)) {
-      const context = new ResourceContext(document, path, this.record);
-      const message = `expected a list of resources, got ${describe(items)}`;
-      context.error("RAMPART_E_TYPE", ["items"], message, "start each resource with `- `");
-      this.tiersComplete = false;
-      return;
-    }
-    // Items of a GlobalNetworkPolicyList may leave out what the list already says.
-    const itemOf = kind === "List" ? NO_LIST : { apiVersion, kind: kind.slice(0, -"List".length) };
-    for (const [index, item] of items.entries()) {
-      this.readValue(document, item, [...itemsPath, index], into, itemOf);
-    }
-  }
-}
-
-interface ListDefaults {
-  readonly apiVersion: string | undefined;
-  readonly kind: string | undefined;
-}
-
-const NO_LIST: ListDefaults = { apiVersion: undefined, kind: undefined };
-
-function isList(kind: string, value: Readonly<Record<string, YamlValue>>): boolean {
-  return kind === "List" || (kind.endsWith("List") && Object.hasOwn(value, "items"));
 }

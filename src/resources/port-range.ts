@@ -1,4 +1,4 @@
-/** Ports and port ranges of rules: a number, "80" or "a:b" (SEMANTICS 1.4). */
+/** Ports of rules: a number, "80", a range "a:b", or the name of an endpoint's port (SEMANTICS 1.4). */
 import { z } from "zod";
 import { listOf } from "./field-list.ts";
 import type { ResourceContext } from "./resource-context.ts";
@@ -7,22 +7,38 @@ import type { PortRange } from "./types.ts";
 import type { ValuePath } from "./yaml-document.ts";
 
 const MAX_PORTS = 50;
-const PORT_HINT = 'expected a port from 1 to 65535, or a range "first:last"';
+const PORT_HINT = 'expected a port from 1 to 65535, a range "first:last", or the name of a port';
 
 export const portsSchema = listOf(z.union([z.number(), z.string()]), MAX_PORTS);
 
-/** Reports RAMPART_E_PORT for what is no port and RAMPART_E_FEATURE for named ports. */
+/** The two halves of one list: a packet matches if any entry of either does. */
+export interface PortList {
+  readonly ranges: readonly PortRange[];
+  readonly names: readonly string[];
+}
+
+/** Reports RAMPART_E_PORT for what is neither a port nor a name. */
 export function readPorts(
   values: readonly (number | string)[],
   path: ValuePath,
   context: ResourceContext,
-): PortRange[] {
+): PortList {
   const ranges: PortRange[] = [];
+  const names: string[] = [];
   for (const [index, value] of values.entries()) {
+    if (isPortReference(value)) {
+      names.push(value);
+      continue;
+    }
     const range = readPortRange(value, [...path, index], context);
     if (range !== undefined) ranges.push(range);
   }
-  return ranges;
+  return { ranges, names };
+}
+
+/** What may stand for an endpoint's port: more than the names endpoints give their ports; no endpoint has the rest. */
+function isPortReference(value: number | string): value is string {
+  return typeof value === "string" && /^[a-zA-Z0-9_.-]{1,128}$/.test(value) && !/^[0-9]+(-[0-9]+)?$/.test(value);
 }
 
 function readPortRange(value: number | string, path: ValuePath, context: ResourceContext): PortRange | undefined {
@@ -36,11 +52,6 @@ function readPortRange(value: number | string, path: ValuePath, context: Resourc
   if (dashed !== null) {
     const hint = `ranges are written with a colon: "${dashed[1]}:${dashed[2]}"`;
     context.error("RAMPART_E_PORT", path, `${describe(value)} is not a port range`, hint);
-    return undefined;
-  }
-  if (/^[a-zA-Z0-9_.-]{1,128}$/.test(value)) {
-    const message = `named ports (${describe(value)}) are valid, but this version of Rampart does not enforce them`;
-    context.error("RAMPART_E_FEATURE", path, message, "write the port's number");
     return undefined;
   }
   context.error("RAMPART_E_PORT", path, `${describe(value)} is not a port`, PORT_HINT);

@@ -5,10 +5,10 @@ import { describe } from "./schema-issue.ts";
 import type { ValuePath } from "./yaml-document.ts";
 
 export const ICMP = 1;
-const TCP = 6;
-const UDP = 17;
+export const TCP = 6;
+export const UDP = 17;
 export const ICMPV6 = 58;
-const SCTP = 132;
+export const SCTP = 132;
 const UDPLITE = 136;
 
 const BY_NAME: ReadonlyMap<string, number> = new Map([

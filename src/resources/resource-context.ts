@@ -15,10 +15,18 @@ export interface TierReference {
   readonly location: SourceLocation;
 }
 
-/** What the resources of one load report and refer to. */
+/** An endpoint lists a profile; whether it exists is known once everything is loaded. */
+export interface ProfileReference {
+  readonly endpoint: string;
+  readonly profile: string;
+  readonly location: SourceLocation;
+}
+
+/** What the resources of one file report and refer to. */
 export interface LoadRecord {
   readonly diagnostics: Diagnostics;
   readonly tierReferences: TierReference[];
+  readonly profileReferences: ProfileReference[];
 }
 
 export class ResourceContext {
@@ -27,12 +35,14 @@ export class ResourceContext {
   private readonly base: ValuePath;
   private readonly diagnostics: Diagnostics;
   private readonly tierReferences: TierReference[];
+  private readonly profileReferences: ProfileReference[];
 
   constructor(document: YamlDocument, base: ValuePath, record: LoadRecord) {
     this.document = document;
     this.base = base;
     this.diagnostics = record.diagnostics;
     this.tierReferences = record.tierReferences;
+    this.profileReferences = record.profileReferences;
   }
 
   /** Errors of the whole load so far; unchanged over a conversion means the resource is good. */
@@ -69,6 +79,13 @@ export class ResourceContext {
 
   refersToTier(policy: string, tier: string, path: ValuePath): void {
     this.tierReferences.push({ policy, tier, location: this.location(path) });
+  }
+
+  /** `path` is that of a list of profile names. */
+  refersToProfiles(endpoint: string, profiles: readonly string[], path: ValuePath): void {
+    for (const [index, profile] of profiles.entries()) {
+      this.profileReferences.push({ endpoint, profile, location: this.location([...path, index]) });
+    }
   }
 
   /** Warns of each key of `object` that is not in `known`; such fields have no effect (SEMANTICS 1.1). */

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import type { ResourceContext } from "./resource-context.ts";
 import type { NameRule } from "./resource-name.ts";
-import { isLabelKey, isLabelValue, MAX_NAME_LENGTH } from "./resource-name.ts";
+import { isLabelKey, isLabelValue, MAX_NAME_LENGTH, NAMESPACE_NAME } from "./resource-name.ts";
 import type { Labels, ResourceMeta } from "./types.ts";
+import type { ValuePath } from "./yaml-document.ts";
 
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
@@ -30,12 +31,35 @@ const KNOWN_FIELDS = [
   "selfLink",
 ];
 
+export type RawMeta = z.output<typeof metaSchema>;
+
+export interface NamespacedMeta extends ResourceMeta {
+  readonly namespace: string;
+}
+
+export const DEFAULT_NAMESPACE = "default";
+
 /** The metadata of a resource that belongs to no namespace. */
-export function readGlobalMeta(
-  meta: z.output<typeof metaSchema>,
-  nameRule: NameRule,
-  context: ResourceContext,
-): ResourceMeta {
+export function readGlobalMeta(meta: RawMeta, nameRule: NameRule, context: ResourceContext): ResourceMeta {
+  if (typeof meta.namespace === "string" && meta.namespace !== "") {
+    const message = "this kind belongs to no namespace; the field has no effect";
+    context.warn("RAMPART_W_NAMESPACE_IGNORED", ["metadata", "namespace"], message);
+  }
+  return readMeta(meta, nameRule, context);
+}
+
+/** The metadata of a resource in a namespace, which is `default` where none is given (SEMANTICS 1.2). */
+export function readNamespacedMeta(meta: RawMeta, nameRule: NameRule, context: ResourceContext): NamespacedMeta {
+  const given = meta.namespace ?? "";
+  const namespace = given === "" ? DEFAULT_NAMESPACE : given;
+  if (!NAMESPACE_NAME.pattern.test(namespace)) {
+    const message = `${JSON.stringify(namespace)} is not the name of a namespace`;
+    context.error("RAMPART_E_NAME", ["metadata", "namespace"], message, `expected ${NAMESPACE_NAME.expected}`);
+  }
+  return { ...readMeta(meta, nameRule, context), namespace };
+}
+
+function readMeta(meta: RawMeta, nameRule: NameRule, context: ResourceContext): ResourceMeta {
   const name = meta.name ?? "";
   if (name === "") {
     const hint = "give the resource a name of its own";
@@ -47,20 +71,22 @@ export function readGlobalMeta(
     const message = `${JSON.stringify(name)} is not a valid name`;
     context.error("RAMPART_E_NAME", ["metadata", "name"], message, `expected ${nameRule.expected}`);
   }
-  if (typeof meta.namespace === "string" && meta.namespace !== "") {
-    const message = "this kind belongs to no namespace; the field has no effect";
-    context.warn("RAMPART_W_NAMESPACE_IGNORED", ["metadata", "namespace"], message);
-  }
   checkAnnotations(meta.annotations ?? {}, context);
   context.warnUnknownFields(["metadata"], meta, KNOWN_FIELDS);
-  return { name, labels: readLabels(meta.labels ?? {}, context), location: context.location([]) };
+  const labels = readLabels(meta.labels ?? {}, ["metadata", "labels"], context);
+  return { name, labels, location: context.location([]) };
 }
 
-function readLabels(given: Readonly<Record<string, string>>, context: ResourceContext): Labels {
+/** Labels at `path`; RAMPART_E_NAME and RAMPART_E_VALUE for what Kubernetes would not take (SEMANTICS 1.1). */
+export function readLabels(
+  given: Readonly<Record<string, string>>,
+  base: ValuePath,
+  context: ResourceContext,
+): Labels {
   // Without a prototype, so that no label name finds a built-in property.
   const labels = Object.create(null) as Record<string, string>;
   for (const [key, value] of Object.entries(given)) {
-    const path = ["metadata", "labels", key];
+    const path = [...base, key];
     if (!isLabelKey(key)) {
       const hint = "expected [prefix/]name: letters, digits, `-`, `_`, `.`, the name at most 63 characters";
       context.errorAtKey("RAMPART_E_NAME", path, "not a valid label name", hint);

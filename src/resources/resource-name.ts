@@ -25,6 +25,17 @@ export const TIER_NAME: NameRule = {
   expected: "lower-case letters, digits and `-`, without `.`",
 };
 
+export const NETWORK_POLICY_NAME: NameRule = {
+  pattern: new RegExp(`^(${LABEL}(\\.${LABEL})?|(knp|ossg)\\.default\\.${LABEL}(\\.${LABEL})*)$`),
+  expected: POLICY_NAME.expected,
+};
+
+/** A DNS label: what a namespace and a service are called. */
+export const NAMESPACE_NAME: NameRule = {
+  pattern: new RegExp(`^(?!.{64})${LABEL}$`),
+  expected: "at most 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit",
+};
+
 /** A label key: `name` or `prefix/name`. */
 export function isLabelKey(key: string): boolean {
   const slash = key.indexOf("/");

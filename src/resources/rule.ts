@@ -4,19 +4,20 @@
  */
 import { z } from "zod";
 import type { Cidr, Family } from "../address/address.ts";
+import type { RuleScope } from "./entity-rule.ts";
 import { entitySchema, readEntityRule } from "./entity-rule.ts";
+import { httpSchema, refuseHttp } from "./http-match.ts";
 import { icmpSchema, readIcmpMatch } from "./icmp-match.ts";
 import { hasPorts, ICMP, ICMPV6, protocolSchema, readProtocol } from "./protocol.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { describe } from "./schema-issue.ts";
 import type { Action, EntityRule, Rule } from "./types.ts";
-import { refuseFeature } from "./unsupported-feature.ts";
 import type { ValuePath } from "./yaml-document.ts";
 
 const ACTIONS: readonly Action[] = ["Allow", "Deny", "Log", "Pass"];
 
 const FIELDS_HINT =
-  "a rule has action, ipVersion, protocol, notProtocol, icmp, notICMP, source and destination; " +
+  "a rule has action, ipVersion, protocol, notProtocol, icmp, notICMP, source, destination, http and metadata; " +
   "nets, ports and selector belong to source or destination. An ignored criterion would widen the rule";
 
 export const ruleSchema = z.strictObject(
@@ -29,7 +30,7 @@ export const ruleSchema = z.strictObject(
     notICMP: icmpSchema,
     source: entitySchema,
     destination: entitySchema,
-    http: z.unknown().optional(),
+    http: httpSchema,
     metadata: z.unknown().optional(),
   },
   { error: (issue) => (issue.code === "unrecognized_keys" ? FIELDS_HINT : undefined) },
@@ -37,16 +38,22 @@ export const ruleSchema = z.strictObject(
 
 type RawRule = z.output<typeof ruleSchema>;
 
-export function readRules(rules: readonly RawRule[], path: ValuePath, context: ResourceContext): Rule[] {
-  return rules.map((rule, index) => readRule(rule, [...path, index], context));
+/** SEMANTICS 1.3, with the effective selectors of 1.9. Services are left to linking (service-reference.ts). */
+export function readRules(
+  rules: readonly RawRule[],
+  scope: RuleScope,
+  path: ValuePath,
+  context: ResourceContext,
+): Rule[] {
+  return rules.map((rule, index) => readRule(rule, scope, [...path, index], context));
 }
 
-function readRule(rule: RawRule, path: ValuePath, context: ResourceContext): Rule {
-  refuseFeature(rule, "http", path, context);
+function readRule(rule: RawRule, scope: RuleScope, path: ValuePath, context: ResourceContext): Rule {
   const protocol = readProtocol(rule.protocol, [...path, "protocol"], context);
+  refuseHttp(rule, protocol, scope.direction, path, context);
   // An unreadable protocol is one error; what depends on it says nothing more.
   const protocolRead = protocol !== undefined || rule.protocol === undefined || rule.protocol === null;
-  const portsAllowed = !protocolRead || hasPorts(protocol);
+  const ports = !protocolRead || hasPorts(protocol) ? "all" : protocol === undefined ? "named" : "none";
   const notProtocol = readProtocol(rule.notProtocol, [...path, "notProtocol"], context);
   const ipVersion = rule.ipVersion ?? undefined;
   checkIcmpFamily(protocol, ipVersion, [...path, "protocol"], context);
@@ -56,8 +63,9 @@ function readRule(rule: RawRule, path: ValuePath, context: ResourceContext): Rul
     const hint = "set protocol to ICMP (IPv4) or ICMPv6";
     context.errorAtKey("RAMPART_E_VALUE", [...path, "icmp"], "icmp needs protocol ICMP or ICMPv6", hint);
   }
-  const source = readEntityRule(rule.source, portsAllowed, [...path, "source"], context);
-  const destination = readEntityRule(rule.destination, portsAllowed, [...path, "destination"], context);
+  const source = readEntityRule(rule.source, { ...scope, side: "source", ports }, [...path, "source"], context);
+  const destinationScope = { ...scope, side: "destination", ports } as const;
+  const destination = readEntityRule(rule.destination, destinationScope, [...path, "destination"], context);
   // ICMP exists only over IPv4 and ICMPv6 only over IPv6 (RFC 792, RFC 4443).
   const family = ipVersion ?? icmpFamily(protocol);
   checkNetFamilies(source, destination, ipVersion, family, path, context);

@@ -1,4 +1,7 @@
-/** A selector as it stands in a field (SEMANTICS 2): length, newlines, syntax, `global()`. */
+/**
+ * A selector as it stands in a field (SEMANTICS 2): length, newlines, syntax,
+ * `global()`. An empty field is no selector, which is less than all().
+ */
 import type { Selector } from "../selector/ast.ts";
 import { parseSelector } from "../selector/parse.ts";
 import { SelectorSyntaxError } from "../selector/syntax-error.ts";
@@ -7,8 +10,31 @@ import type { ValuePath } from "./yaml-document.ts";
 
 const MAX_LENGTH = 1024;
 
-/** `text` parsed, "" being all(); undefined with the problem reported. */
-export function readSelector(text: string, path: ValuePath, context: ResourceContext): Selector | undefined {
+/** undefined if nothing is given, or with the problem reported. */
+export function readSelector(
+  text: string | null | undefined,
+  path: ValuePath,
+  context: ResourceContext,
+): Selector | undefined {
+  return readSelectorField(text, path, context, "refused");
+}
+
+/** Like `readSelector`, for a rule's namespaceSelector: there `global()` is allowed, alone (SEMANTICS 1.4). */
+export function readNamespaceSelector(
+  text: string | null | undefined,
+  path: ValuePath,
+  context: ResourceContext,
+): Selector | undefined {
+  return readSelectorField(text, path, context, "alone");
+}
+
+function readSelectorField(
+  text: string | null | undefined,
+  path: ValuePath,
+  context: ResourceContext,
+  globalCall: "refused" | "alone",
+): Selector | undefined {
+  if (text === undefined || text === null || /^[\r\n]*$/.test(text)) return undefined;
   // Block scalars bring newlines, which are no whitespace in a selector.
   const trimmed = text.replace(/^[\r\n]+/, "");
   const skipped = text.length - trimmed.length;
@@ -23,8 +49,8 @@ export function readSelector(text: string, path: ValuePath, context: ResourceCon
     return undefined;
   }
   const global = selector.indexOf("global(");
-  if (global >= 0) {
-    const hint = "global() is only allowed in a rule's namespaceSelector";
+  if (global >= 0 && (globalCall === "refused" || !/^[ \t]*global\([ \t]*\)[ \t]*$/.test(selector))) {
+    const hint = "global() is only allowed in a rule's namespaceSelector, with nothing beside it";
     context.errorInText("RAMPART_E_SELECTOR", path, skipped + global, "global() is not allowed here", hint);
     return undefined;
   }
@@ -36,14 +62,4 @@ export function readSelector(text: string, path: ValuePath, context: ResourceCon
     context.errorInText("RAMPART_E_SELECTOR", path, skipped + cause.offset, cause.message, hint);
     return undefined;
   }
-}
-
-/** Like `readSelector`, but nothing given is no selector at all. */
-export function readOptionalSelector(
-  text: string | null | undefined,
-  path: ValuePath,
-  context: ResourceContext,
-): Selector | undefined {
-  if (text === undefined || text === null || /^[\r\n]*$/.test(text)) return undefined;
-  return readSelector(text, path, context);
 }

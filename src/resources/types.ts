@@ -29,7 +29,19 @@ export interface IcmpMatch {
   readonly code: number | undefined;
 }
 
-/** SEMANTICS 1.4. An empty positive list means no constraint. */
+/** A backend of a Service: SEMANTICS 1.4 `services`. */
+export interface ServiceBackend {
+  readonly address: Address;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/**
+ * SEMANTICS 1.4. An empty positive list means no constraint. The selectors are
+ * the effective ones of 1.9 (own namespace, namespaceSelector and service
+ * accounts folded in), so they apply to effective labels as they stand.
+ */
 export interface EntityRule {
   readonly nets: readonly Cidr[];
   readonly notNets: readonly Cidr[];
@@ -37,6 +49,14 @@ export interface EntityRule {
   readonly notSelector: Selector | undefined;
   readonly ports: readonly PortRange[];
   readonly notPorts: readonly PortRange[];
+  /** Port names; with `ports` they are one list: a packet matches if any of either does. */
+  readonly namedPorts: readonly string[];
+  readonly notNamedPorts: readonly string[];
+  /**
+   * Backends of the named service, found when all files were read; undefined: no `services`. As a destination,
+   * address, protocol and port must match one backend; as a source only the address. Empty matches nothing.
+   */
+  readonly service: readonly ServiceBackend[] | undefined;
 }
 
 /** SEMANTICS 1.3. All criteria are ANDed, each list is ORed. */
@@ -53,9 +73,17 @@ export interface Rule {
   readonly location: SourceLocation;
 }
 
-/** SEMANTICS 1.2; `order` undefined sorts last; `types` is already defaulted (1.5). */
-export interface GlobalNetworkPolicy extends ResourceMeta {
-  readonly kind: "GlobalNetworkPolicy";
+export type PolicyKind = "GlobalNetworkPolicy" | "NetworkPolicy" | "KubernetesNetworkPolicy";
+
+/**
+ * A policy of any kind, in Calico's terms (SEMANTICS 1.2, 4): `order` undefined
+ * sorts last; `types` is already defaulted (1.5); `selector` is the effective
+ * subject (1.9), matched against an endpoint's effective labels.
+ */
+export interface Policy extends ResourceMeta {
+  readonly kind: PolicyKind;
+  /** undefined for global policies. */
+  readonly namespace: string | undefined;
   readonly tier: string;
   readonly order: number | undefined;
   readonly selector: Selector;
@@ -63,21 +91,52 @@ export interface GlobalNetworkPolicy extends ResourceMeta {
   readonly ingress: readonly Rule[];
   readonly egress: readonly Rule[];
   readonly applyOnForward: boolean;
+  readonly preDNAT: boolean;
+  readonly doNotTrack: boolean;
+  /** A Staged* kind: never enforced and never a reason for an end-of-tier deny (SEMANTICS 1.14). */
+  readonly staged: boolean;
 }
 
-/** SEMANTICS 1.10. */
+/** A named port of an endpoint. */
+export interface EndpointPort {
+  readonly name: string;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** SEMANTICS 1.10. `labels` are effective: with those its profiles apply. */
 export interface HostEndpoint extends ResourceMeta {
   readonly kind: "HostEndpoint";
   readonly node: string;
   /** undefined: by expectedIPs; "*": every interface without an endpoint of its own. */
   readonly interfaceName: string | undefined;
   readonly expectedIPs: readonly Address[];
-  /** Profile names in order; `projectcalico-default-allow` is built in (SEMANTICS 1.8). */
+  /** Profile names in order (SEMANTICS 1.8). */
   readonly profiles: readonly string[];
+  readonly ports: readonly EndpointPort[];
 }
 
-export interface GlobalNetworkSet extends ResourceMeta {
-  readonly kind: "GlobalNetworkSet";
+/** SEMANTICS 1.11, from a WorkloadEndpoint document or a Pod of the inventory (1.12). `labels` are effective. */
+export interface WorkloadEndpoint extends ResourceMeta {
+  readonly kind: "WorkloadEndpoint";
+  readonly namespace: string;
+  readonly node: string;
+  /** The host's side of its veth pair. */
+  readonly interfaceName: string;
+  readonly addresses: readonly Address[];
+  readonly profiles: readonly string[];
+  readonly ports: readonly EndpointPort[];
+  /** Source prefixes it may send from besides its own addresses. */
+  readonly allowedSources: readonly Cidr[];
+}
+
+export type Endpoint = HostEndpoint | WorkloadEndpoint;
+
+/** GlobalNetworkSet, or NetworkSet with its namespace; `labels` are effective. */
+export interface NetworkSet extends ResourceMeta {
+  readonly kind: "GlobalNetworkSet" | "NetworkSet";
+  readonly namespace: string | undefined;
   readonly nets: readonly Cidr[];
 }
 
@@ -86,6 +145,13 @@ export interface Tier extends ResourceMeta {
   readonly kind: "Tier";
   readonly order: number | undefined;
   readonly defaultAction: "Deny" | "Pass";
+}
+
+/** SEMANTICS 1.8; also the implicit kns.* and ksa.* and the built-in projectcalico-default-allow. */
+export interface Profile extends ResourceMeta {
+  readonly kind: "Profile";
+  readonly ingress: readonly Rule[];
+  readonly egress: readonly Rule[];
 }
 
 /** SEMANTICS 3.6; `net` limits the peer: the source inbound, the destination outbound. */
@@ -101,15 +167,20 @@ export interface FelixConfiguration extends ResourceMeta {
   readonly failsafeInbound: readonly FailsafePort[] | undefined;
   readonly failsafeOutbound: readonly FailsafePort[] | undefined;
   readonly denyAction: "Drop" | "Reject" | undefined;
+  /** Prefixes of workload interface names, default `cali`. */
+  readonly interfacePrefixes: readonly string[] | undefined;
+  readonly defaultEndpointToHostAction: "Drop" | "Accept" | "Return" | undefined;
 }
 
-export type Resource = GlobalNetworkPolicy | HostEndpoint | GlobalNetworkSet | Tier | FelixConfiguration;
+export type Resource = Policy | HostEndpoint | WorkloadEndpoint | NetworkSet | Tier | Profile | FelixConfiguration;
 
-/** Every resource of one load, each list sorted by name, built-in tiers included. */
+/** Every resource of one load, each list sorted by namespace and name, built-in and implicit ones included. */
 export interface ResourceSet {
-  readonly policies: readonly GlobalNetworkPolicy[];
+  readonly policies: readonly Policy[];
   readonly hostEndpoints: readonly HostEndpoint[];
-  readonly networkSets: readonly GlobalNetworkSet[];
+  readonly workloadEndpoints: readonly WorkloadEndpoint[];
+  readonly networkSets: readonly NetworkSet[];
   readonly tiers: readonly Tier[];
+  readonly profiles: ReadonlyMap<string, Profile>;
   readonly felixConfigurations: readonly FelixConfiguration[];
 }

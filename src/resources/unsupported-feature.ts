@@ -12,7 +12,7 @@ export function refuseFeature(
   path: ValuePath,
   context: ResourceContext,
 ): void {
-  if (asksForNothing(object[field])) return;
+  if (isUnset(object[field])) return;
   context.errorAtKey(
     "RAMPART_E_FEATURE",
     [...path, field],
@@ -21,7 +21,8 @@ export function refuseFeature(
   );
 }
 
-function asksForNothing(value: unknown): boolean {
+/** A value that asks for nothing. */
+export function isUnset(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === "") return true;
   return typeof value === "object" && Object.keys(value).length === 0;
 }

@@ -6,8 +6,7 @@
  * depth is bounded so that hostile text cannot exhaust the stack.
  */
 import type { Selector, SelectorNode } from "./ast.ts";
-import { canonicalSelector } from "./canonical.ts";
-import { formatSelector } from "./format.ts";
+import { selectorOf } from "./compose.ts";
 import { SelectorSyntaxError } from "./syntax-error.ts";
 
 const MAX_DEPTH = 200;
@@ -31,8 +30,7 @@ const OPERATORS: readonly [RegExp, Extract<SelectorNode, { readonly label: strin
  * Throws SelectorSyntaxError, whose offset counts UTF-16 units of `text` from 0.
  */
 export function parseSelector(text: string): Selector {
-  const root = new Parser(text).selector();
-  return { text, key: formatSelector(canonicalSelector(root)), root };
+  return selectorOf(new Parser(text).selector(), text);
 }
 
 class Parser {

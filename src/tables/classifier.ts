@@ -122,7 +122,7 @@ export class Classifier {
       if (action === RuleAction.LOG) {
         if (this.loggedCount < MAX_LOGGED) this.logged[this.loggedCount++] = rule;
         from = programs.itemNext[item];
-      } else if (action === RuleAction.PASS) from = programs.itemNext[item];
+      } else if (action === RuleAction.JUMP) from = programs.itemNext[item];
       else return rule;
     }
   }

@@ -2,52 +2,58 @@
  * From the validated resources to the published tables. The order of a
  * program is SEMANTICS 3.1 and 3.2 written down as a list:
  *
- *   normal   failsafe ports, tiers, profiles, deny
- *   forward  tiers, then allow (no applyOnForward policy at all) or continue
+ *   normal     failsafe ports (hosts), tiers, profiles, deny
+ *   forward    tiers, then allow (no applyOnForward policy at all) or continue
+ *   preDNAT    failsafe ports, tiers, continue
+ *   untracked  failsafe ports of both lists, tiers, continue
  *
- * A tier is its policies' rules; after them, where it has enforced policies
- * and does not pass by default, a rule that denies everything.
+ * A tier is its policies' rules; after them, for normal and forward, where it
+ * has enforced policies and does not pass by default, a rule that denies
+ * everything.
  */
 import type { PolicyClass } from "../policy/decision.ts";
-import { effectiveFelix } from "../policy/failsafe.ts";
-import { hasForwardPolicies, tierPolicies } from "../policy/order.ts";
-import type { Direction, HostEndpoint, ResourceSet } from "../resources/types.ts";
+import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
+import { policyLabel } from "../policy/policy-label.ts";
+import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
 import { buildAddressClasses } from "./address-classes.ts";
-import { PROGRAM_KINDS, ProgramKind, type Compilation } from "./compiled.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation } from "./compiled.ts";
+import { hasClass, policyLists, type PolicyLists } from "./policy-lists.ts";
 import { buildPrograms, type ProgramItem } from "./program-index.ts";
-import { RuleBuilder } from "./rule-builder.ts";
+import { RuleBuilder, type RuleForms } from "./rule-builder.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
 
-const KINDS: readonly (readonly [number, PolicyClass, Direction])[] = [
-  [ProgramKind.NORMAL_INGRESS, "normal", "ingress"],
-  [ProgramKind.NORMAL_EGRESS, "normal", "egress"],
-  [ProgramKind.FORWARD_INGRESS, "forward", "ingress"],
-  [ProgramKind.FORWARD_EGRESS, "forward", "egress"],
+interface ProgramRequest {
+  readonly kind: number;
+  readonly policyClass: PolicyClass;
+  readonly direction: Direction;
+}
+
+const REQUESTS: readonly ProgramRequest[] = [
+  { kind: ProgramKind.NORMAL_INGRESS, policyClass: "normal", direction: "ingress" },
+  { kind: ProgramKind.NORMAL_EGRESS, policyClass: "normal", direction: "egress" },
+  { kind: ProgramKind.FORWARD_INGRESS, policyClass: "forward", direction: "ingress" },
+  { kind: ProgramKind.FORWARD_EGRESS, policyClass: "forward", direction: "egress" },
+  { kind: ProgramKind.PREDNAT_INGRESS, policyClass: "preDNAT", direction: "ingress" },
+  { kind: ProgramKind.UNTRACKED_INGRESS, policyClass: "untracked", direction: "ingress" },
+  { kind: ProgramKind.UNTRACKED_EGRESS, policyClass: "untracked", direction: "egress" },
 ];
 
-/** Compiles every HostEndpoint of `node`; endpoint indices follow `set.hostEndpoints` order. */
-export function compileTables(set: ResourceSet, node: string, generation: number): Compilation {
-  const rules = new RuleBuilder(set);
-  const felix = effectiveFelix(set, node);
-  const local = set.hostEndpoints.filter((endpoint) => endpoint.node === node);
-
-  const programs: ProgramItem[][] = [];
-  const programIds = new Map<string, number>();
-  const endpointPrograms = sharedUint32(local.length * PROGRAM_KINDS);
-  local.forEach((endpoint, index) => {
-    for (const [kind, policyClass, direction] of KINDS) {
-      const items = programItems(set, endpoint, policyClass, direction, rules, felix);
-      const key = items.map((item) => `${item.rule}>${item.next}`).join();
-      let id = programIds.get(key);
-      if (id === undefined) {
-        id = programs.length;
-        programs.push(items);
-        programIds.set(key, id);
-      }
-      endpointPrograms[index * PROGRAM_KINDS + kind] = id;
+/** Compiles the programs of `endpoints`, whose positions become the endpoint indices. */
+export function compileTables(
+  set: ResourceSet,
+  endpoints: readonly Endpoint[],
+  node: string,
+  generation: number,
+): Compilation {
+  const compiler = new Compiler(set, endpoints, effectiveFelix(set, node));
+  const endpointPrograms = sharedUint32(endpoints.length * PROGRAM_KINDS).fill(NO_PROGRAM);
+  endpoints.forEach((endpoint, index) => {
+    for (const request of REQUESTS) {
+      if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
+      endpointPrograms[index * PROGRAM_KINDS + request.kind] = compiler.program(endpoint, index, request);
     }
   });
-
+  const { rules, programs } = compiler;
   return {
     tables: {
       generation,
@@ -58,47 +64,112 @@ export function compileTables(set: ResourceSet, node: string, generation: number
       rules: rules.table(),
       programs: buildPrograms(programs, rules.built),
       endpointPrograms,
-      rejectDenied: felix.denyAction === "Reject",
+      rejectDenied: effectiveFelix(set, node).denyAction === "Reject",
     },
     rules: rules.info,
-    endpoints: local.map((endpoint) => endpoint.name),
+    endpoints,
+    classes: endpoints.map((endpoint, index) => ({
+      forward: compiler.hasPolicies(endpoint, index, "forward"),
+      preDNAT: compiler.hasPolicies(endpoint, index, "preDNAT"),
+      untrackedIngress: compiler.hasPolicies(endpoint, index, "untracked", "ingress"),
+      untrackedEgress: compiler.hasPolicies(endpoint, index, "untracked", "egress"),
+    })),
   };
 }
 
-function programItems(
-  set: ResourceSet,
-  endpoint: HostEndpoint,
-  policyClass: PolicyClass,
-  direction: Direction,
-  rules: RuleBuilder,
-  felix: ReturnType<typeof effectiveFelix>,
-): ProgramItem[] {
-  const items: ProgramItem[] = [];
-  const push = (rule: number): void => {
-    items.push({ rule, next: items.length + 1 });
-  };
+class Compiler {
+  readonly rules: RuleBuilder;
+  readonly programs: ProgramItem[][] = [];
+  readonly #set: ResourceSet;
+  readonly #felix: EffectiveFelix;
+  readonly #lists: PolicyLists;
+  readonly #programIds = new Map<string, number>();
 
-  if (policyClass === "normal") {
-    const ports = direction === "ingress" ? felix.failsafeInbound : felix.failsafeOutbound;
-    for (const port of ports) push(rules.failsafeRule(port, direction));
+  constructor(set: ResourceSet, endpoints: readonly Endpoint[], felix: EffectiveFelix) {
+    this.#set = set;
+    this.#felix = felix;
+    this.#lists = policyLists(set, endpoints);
+    this.rules = new RuleBuilder(set);
   }
-  for (const { tier, policies } of tierPolicies(set, endpoint, policyClass, direction)) {
-    const first = items.length;
-    for (const policy of policies) {
-      policy[direction].forEach((_, index) => push(rules.policyRule(policy, direction, index)));
-    }
-    if (policies.length > 0 && tier.defaultAction !== "Pass") {
-      push(rules.impliedRule(direction, "deny", "end-of-tier", tier.name));
-    }
-    for (let i = first; i < items.length; i++) {
-      const rule = items[i].rule;
-      if (rules.info[rule].verdict === "pass") items[i] = { rule, next: items.length };
-    }
+
+  hasPolicies(endpoint: Endpoint, index: number, policyClass: PolicyClass, direction?: Direction): boolean {
+    const { policies, byEndpoint } = this.#lists;
+    return byEndpoint[index].some((position) => {
+      const policy = policies[position];
+      return hasClass(policy, endpoint, policyClass) && (direction === undefined || policy.types.includes(direction));
+    });
   }
-  if (policyClass === "normal") {
-    if (endpoint.profiles.includes("projectcalico-default-allow")) push(rules.impliedRule(direction, "allow", "profile"));
-    else push(rules.impliedRule(direction, "deny", "no-policy"));
-  } else if (hasForwardPolicies(set, endpoint)) push(rules.impliedRule(direction, "continue", "forward-default"));
-  else push(rules.impliedRule(direction, "allow", "forward-default"));
-  return items;
+
+  /** The endpoint's program; endpoints with the same policies and profiles share it. */
+  program(endpoint: Endpoint, index: number, request: ProgramRequest): number {
+    const { policies, byEndpoint } = this.#lists;
+    const ofClass = byEndpoint[index].filter((position) => hasClass(policies[position], endpoint, request.policyClass));
+    const positions = ofClass.filter((position) => policies[position].types.includes(request.direction));
+    const key = [request.kind, endpoint.kind, ofClass.length === 0, positions.join(), endpoint.profiles.join()].join("|");
+    let id = this.#programIds.get(key);
+    if (id === undefined) {
+      id = this.programs.length;
+      const applying = positions.map((position) => policies[position]);
+      this.programs.push(this.#items(endpoint, request, applying, ofClass.length > 0));
+      this.#programIds.set(key, id);
+    }
+    return id;
+  }
+
+  #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItem[] {
+    const { policyClass, direction } = request;
+    const { rules } = this;
+    const items: ProgramItem[] = [];
+    const push = (rule: number): void => {
+      items.push({ rule, next: items.length + 1 });
+    };
+    if (endpoint.kind === "HostEndpoint") this.#failsafes(request, push);
+    for (const tier of this.#lists.tiers) {
+      const ofTier = policies.filter((policy) => policy.tier === tier.name);
+      if (ofTier.length === 0) continue;
+      const first = items.length;
+      for (const policy of ofTier) {
+        for (const [index, rule] of policy[direction].entries()) {
+          const reference = { tier: tier.name, policy: policyLabel(policy), direction, index };
+          pushForms(items, rules.policyRule(rule, reference));
+        }
+      }
+      if ((policyClass === "normal" || policyClass === "forward") && tier.defaultAction !== "Pass") {
+        push(rules.impliedRule(direction, "deny", "end-of-tier", tier.name));
+      }
+      for (let i = first; i < items.length; i++) {
+        const { rule } = items[i];
+        if (rules.info[rule].verdict === "pass") items[i] = { rule, next: items.length };
+      }
+    }
+    if (policyClass === "normal") this.#profiles(endpoint, direction, items, push);
+    else if (policyClass !== "forward") push(rules.impliedRule(direction, "continue", "no-match"));
+    else push(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
+    return items;
+  }
+
+  #failsafes({ policyClass, direction }: ProgramRequest, push: (rule: number) => void): void {
+    const { failsafeInbound, failsafeOutbound } = this.#felix;
+    const [own, other] = direction === "ingress" ? [failsafeInbound, failsafeOutbound] : [failsafeOutbound, failsafeInbound];
+    if (policyClass === "forward") return;
+    const verdict = policyClass === "normal" ? "allow" : "continue";
+    for (const port of own) push(this.rules.failsafeRule(port, direction, verdict, "destination"));
+    if (policyClass !== "untracked") return;
+    for (const port of other) push(this.rules.failsafeRule(port, direction, verdict, "source"));
+  }
+
+  #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItem[], push: (rule: number) => void): void {
+    for (const name of endpoint.profiles) {
+      for (const [index, rule] of (this.#set.profiles.get(name)?.[direction] ?? []).entries()) {
+        pushForms(items, this.rules.profileRule(rule, { tier: "", policy: name, direction, index }));
+      }
+    }
+    push(this.rules.impliedRule(direction, "deny", "no-policy"));
+  }
+}
+
+/** Skips and Logs go on behind the rule's last form, so that a rule skips, and logs, as one. */
+function pushForms(items: ProgramItem[], { skips, matches }: RuleForms): void {
+  const end = items.length + skips.length + matches.length;
+  for (const rule of [...skips, ...matches]) items.push({ rule, next: end });
 }

@@ -15,13 +15,14 @@
  * satisfy, not by the number of rules.
  */
 import type { PolicyVerdict, Reason, RuleReference } from "../policy/decision.ts";
-import type { Direction } from "../resources/types.ts";
+import type { Direction, Endpoint } from "../resources/types.ts";
 import type { AddressClasses } from "./address-classes.ts";
 import type { KeyTable } from "./key-table.ts";
 import type { PackedLists } from "./shared-arrays.ts";
 import type { ValueClasses } from "./value-classes.ts";
 
-export const RuleAction = { ALLOW: 1, DENY: 2, CONTINUE: 3, PASS: 4, LOG: 5 } as const;
+/** JUMP: nothing is decided, evaluation goes on elsewhere (a Pass, or a rule whose negated ports rule it out). */
+export const RuleAction = { ALLOW: 1, DENY: 2, CONTINUE: 3, JUMP: 4, LOG: 5 } as const;
 export const ANY_PROTOCOL = -1;
 
 export interface RuleTable {
@@ -40,7 +41,7 @@ export interface ProgramTable {
   /** Program to its first item; entry [programs] closes the last one. */
   readonly itemStart: Uint32Array;
   readonly itemRule: Uint32Array;
-  /** Where evaluation goes on after a Pass (start of the next tier) or a Log (the next item). */
+  /** Where evaluation goes on after a Jump or a Log: the next tier for Pass, else behind the last item of the rule. */
   readonly itemNext: Uint32Array;
   /** (program * 3 + side, predicate, 0) to the first item with it; sides: 0 source, 1 destination, 2 destination port. */
   readonly firstItem: KeyTable;
@@ -65,26 +66,46 @@ export interface CompiledTables {
   readonly icmp: ValueClasses;
   readonly rules: RuleTable;
   readonly programs: ProgramTable;
-  /** Endpoint * PROGRAM_KINDS + ProgramKind to program. */
+  /** Endpoint * PROGRAM_KINDS + ProgramKind to program; kinds an endpoint does not have are NO_PROGRAM. */
   readonly endpointPrograms: Uint32Array;
   readonly rejectDenied: boolean;
 }
 
-export const ProgramKind = { NORMAL_INGRESS: 0, NORMAL_EGRESS: 1, FORWARD_INGRESS: 2, FORWARD_EGRESS: 3 } as const;
-export const PROGRAM_KINDS = 4;
+export const ProgramKind = {
+  NORMAL_INGRESS: 0,
+  NORMAL_EGRESS: 1,
+  FORWARD_INGRESS: 2,
+  FORWARD_EGRESS: 3,
+  PREDNAT_INGRESS: 4,
+  UNTRACKED_INGRESS: 5,
+  UNTRACKED_EGRESS: 6,
+} as const;
+/** Room for every ProgramKind of an endpoint, a power of two. */
+export const PROGRAM_KINDS = 8;
+export const NO_PROGRAM = 0xffffffff;
 
 /** What a rule id means to a person; stays on the main thread. */
 export interface RuleInfo {
-  readonly verdict: PolicyVerdict | "pass" | "log";
+  readonly verdict: PolicyVerdict | "pass" | "log" | "skip";
   readonly reason: Reason;
   readonly direction: Direction;
   readonly tier: string | undefined;
   readonly rule: RuleReference | undefined;
 }
 
+/** Has the endpoint any policy of the class; in either direction where none is said? */
+export interface EndpointClasses {
+  readonly forward: boolean;
+  readonly preDNAT: boolean;
+  readonly untrackedIngress: boolean;
+  readonly untrackedEgress: boolean;
+}
+
 export interface Compilation {
   readonly tables: CompiledTables;
   readonly rules: readonly RuleInfo[];
-  /** Endpoint index to HostEndpoint name. */
-  readonly endpoints: readonly string[];
+  /** Endpoint index to endpoint, as they were given. */
+  readonly endpoints: readonly Endpoint[];
+  /** By endpoint index. */
+  readonly classes: readonly EndpointClasses[];
 }

@@ -1,11 +1,18 @@
-/** Collects the distinct rules of a compilation, policy rules and implied ones, with their predicates. */
-import { addressBits, type Cidr } from "../address/address.ts";
+/**
+ * Collects the distinct compiled rules of a compilation: policy and profile
+ * rules, and the implied ones. A policy rule becomes one or more compiled
+ * rules with its meaning: named ports and services multiply it (one for each
+ * protocol and port the name stands for), negated named ports put rules before
+ * it that jump over it.
+ */
+import { addressBits, type Address, type Cidr } from "../address/address.ts";
 import type { Decision, RuleReference } from "../policy/decision.ts";
-import type { EntityRule, FailsafePort, GlobalNetworkPolicy, Direction, ResourceSet, Rule } from "../resources/types.ts";
-import { matchesSelector } from "../selector/match.ts";
-import type { SelectorNode } from "../selector/ast.ts";
+import { LabelIndex } from "../policy/label-index.ts";
+import type { Direction, Endpoint, EntityRule, FailsafePort, NetworkSet, ResourceSet, Rule } from "../resources/types.ts";
+import type { Selector } from "../selector/ast.ts";
 import { AddressPredicates } from "./address-sets.ts";
 import { ANY_PROTOCOL, RuleAction, type RuleInfo, type RuleTable } from "./compiled.ts";
+import { PortGroups, type PortGroup } from "./port-groups.ts";
 import { sharedInt16, sharedUint32, sharedUint8 } from "./shared-arrays.ts";
 import { ValuePredicates, type ValueRange } from "./value-classes.ts";
 
@@ -21,10 +28,23 @@ interface BuiltRule {
   readonly icmp: number;
 }
 
+/** The compiled rules of one policy rule, in this order: `skips` jump behind the last of `matches`. */
+export interface RuleForms {
+  readonly skips: readonly number[];
+  readonly matches: readonly number[];
+}
+
+/** One way to match one side of a rule: its addresses and ports, and the protocol that goes with the ports. */
+interface SideForm {
+  readonly address: number;
+  readonly port: number;
+  readonly protocol: number | undefined;
+}
+
 const ICMP = 1;
 const ICMPV6 = 58;
 const PROTOCOL_NUMBER = { tcp: 6, udp: 17, sctp: 132 } as const;
-const ACTION = { Allow: RuleAction.ALLOW, Deny: RuleAction.DENY, Pass: RuleAction.PASS, Log: RuleAction.LOG } as const;
+const ACTION = { Allow: RuleAction.ALLOW, Deny: RuleAction.DENY, Pass: RuleAction.JUMP, Log: RuleAction.LOG } as const;
 const VERDICT = { Allow: "allow", Deny: "deny", Pass: "pass", Log: "log" } as const;
 const ANY_PACKET = {
   families: 3,
@@ -44,62 +64,62 @@ export class RuleBuilder {
   readonly icmp = new ValuePredicates();
   readonly built: BuiltRule[] = [];
   readonly info: RuleInfo[] = [];
-  readonly #set: ResourceSet;
-  readonly #policyRules = new Map<Rule, number>();
+  readonly #endpoints: LabelIndex<Endpoint>;
+  readonly #networkSets: LabelIndex<NetworkSet>;
+  readonly #portGroups: PortGroups;
+  readonly #forms = new Map<Rule, RuleForms>();
   readonly #implied = new Map<string, number>();
 
   constructor(set: ResourceSet) {
-    this.#set = set;
+    this.#endpoints = new LabelIndex<Endpoint>([...set.hostEndpoints, ...set.workloadEndpoints]);
+    this.#networkSets = new LabelIndex(set.networkSets);
+    this.#portGroups = new PortGroups(this.#endpoints);
   }
 
-  /** The id of a policy's rule; the same rule has one id in every program. */
-  policyRule(policy: GlobalNetworkPolicy, direction: Direction, index: number): number {
-    const rule = policy[direction][index];
-    let id = this.#policyRules.get(rule);
-    if (id === undefined) {
-      const reference: RuleReference = { tier: policy.tier, policy: policy.name, direction, index };
-      id = this.#add(
-        {
-          action: ACTION[rule.action],
-          families: ruleFamilies(rule),
-          protocol: rule.protocol ?? ANY_PROTOCOL,
-          notProtocol: rule.notProtocol ?? ANY_PROTOCOL,
-          source: this.#entity(rule.source),
-          destination: this.#entity(rule.destination),
-          sourcePort: portPredicate(this.sourcePorts, rule.source),
-          destinationPort: portPredicate(this.destinationPorts, rule.destination),
-          icmp: this.icmp.add({
-            include: rule.icmp === undefined ? undefined : [icmpRange(rule.icmp)],
-            exclude: rule.notIcmp === undefined ? [] : [icmpRange(rule.notIcmp)],
-            whenAbsent: rule.icmp === undefined,
-          }),
-        },
-        { verdict: VERDICT[rule.action], reason: "policy", direction, tier: policy.tier, rule: reference },
-      );
-      this.#policyRules.set(rule, id);
-    }
-    return id;
+  /** The compiled rules of a policy's rule; the same rule has the same ones in every program. */
+  policyRule(rule: Rule, reference: RuleReference): RuleForms {
+    const { action } = rule;
+    return this.#ruleForms(rule, ACTION[action], {
+      verdict: VERDICT[action],
+      reason: "policy",
+      direction: reference.direction,
+      tier: reference.tier,
+      rule: reference,
+    });
   }
 
-  /** SEMANTICS 3.6: protocol and destination port, the net on the peer's side. */
-  failsafeRule(port: FailsafePort, direction: Direction): number {
+  /** A profile's rule: Allow allows, everything else that ends evaluation denies (SEMANTICS 3.1); only a Log is named. */
+  profileRule(rule: Rule, reference: RuleReference): RuleForms {
+    const { direction } = reference;
+    const allows = rule.action === "Allow";
+    const action = rule.action === "Log" ? RuleAction.LOG : allows ? RuleAction.ALLOW : RuleAction.DENY;
+    const verdict = rule.action === "Log" ? "log" : allows ? "allow" : "deny";
+    return this.#ruleForms(rule, action, {
+      verdict,
+      reason: "profile",
+      direction,
+      tier: undefined,
+      rule: verdict === "log" ? reference : undefined,
+    });
+  }
+
+  /** SEMANTICS 3.6: protocol and port, the net on the peer's side; `verdict` is what a match comes to. */
+  failsafeRule(port: FailsafePort, direction: Direction, verdict: "allow" | "continue", side: "source" | "destination"): number {
     const net = port.net === undefined ? "" : `${port.net.value}/${port.net.prefix}/${port.net.family}`;
-    return this.#impliedRule(`failsafe:${direction}:${port.protocol}:${port.port}:${net}`, () => {
+    return this.#impliedRule(`failsafe:${verdict}:${side}:${direction}:${port.protocol}:${port.port}:${net}`, () => {
       const peer = port.net === undefined ? 0 : this.addresses.predicate([this.addresses.netSet([port.net])], []);
+      const exactly = { include: [{ min: port.port, max: port.port }], exclude: [], whenAbsent: false };
       return [
         {
           ...ANY_PACKET,
-          action: RuleAction.ALLOW,
+          action: verdict === "allow" ? RuleAction.ALLOW : RuleAction.CONTINUE,
           protocol: PROTOCOL_NUMBER[port.protocol],
           source: direction === "ingress" ? peer : 0,
           destination: direction === "egress" ? peer : 0,
-          destinationPort: this.destinationPorts.add({
-            include: [{ min: port.port, max: port.port }],
-            exclude: [],
-            whenAbsent: false,
-          }),
+          sourcePort: side === "source" ? this.sourcePorts.add(exactly) : 0,
+          destinationPort: side === "destination" ? this.destinationPorts.add(exactly) : 0,
         },
-        { verdict: "allow", reason: "failsafe", direction, tier: undefined, rule: undefined },
+        { verdict, reason: "failsafe", direction, tier: undefined, rule: undefined },
       ];
     });
   }
@@ -125,6 +145,93 @@ export class RuleBuilder {
     };
   }
 
+  #ruleForms(rule: Rule, action: number, info: RuleInfo): RuleForms {
+    const known = this.#forms.get(rule);
+    if (known !== undefined) return known;
+    const icmp = this.icmp.add({
+      include: rule.icmp === undefined ? undefined : [icmpRange(rule.icmp)],
+      exclude: rule.notIcmp === undefined ? [] : [icmpRange(rule.notIcmp)],
+      whenAbsent: rule.icmp === undefined,
+    });
+    const families = ruleFamilies(rule);
+    const matches: number[] = [];
+    for (const source of this.#sideForms(rule.source, this.sourcePorts, rule, false)) {
+      for (const destination of this.#sideForms(rule.destination, this.destinationPorts, rule, true)) {
+        const protocol = joinProtocols([rule.protocol, source.protocol, destination.protocol]);
+        if (protocol === "none") continue;
+        matches.push(
+          this.#add(
+            {
+              action,
+              families,
+              protocol,
+              notProtocol: rule.notProtocol ?? ANY_PROTOCOL,
+              source: source.address,
+              destination: destination.address,
+              sourcePort: source.port,
+              destinationPort: destination.port,
+              icmp,
+            },
+            info,
+          ),
+        );
+      }
+    }
+    const skips = matches.length === 0 ? [] : [...this.#skips(rule, rule.source, false), ...this.#skips(rule, rule.destination, true)];
+    const forms = { skips, matches };
+    this.#forms.set(rule, forms);
+    return forms;
+  }
+
+  /** Every way to match one side; none when its named ports or service stand for nothing. */
+  #sideForms(entity: EntityRule, ports: ValuePredicates, rule: Rule, isDestination: boolean): SideForm[] {
+    const { service, notPorts: exclude } = entity;
+    if (service !== undefined && isDestination) {
+      return PortGroups.ofBackends(service).map((group) => this.#groupForm(entity, group, ports, []));
+    }
+    const backends = service === undefined ? [] : [this.#addressSet(service.map((backend) => backend.address))];
+    const address = this.#addressPredicate(entity, backends);
+    if (entity.ports.length === 0 && entity.namedPorts.length === 0) {
+      const port = exclude.length > 0 ? ports.add({ include: undefined, exclude, whenAbsent: false }) : 0;
+      return [{ address, port, protocol: undefined }];
+    }
+    const forms: SideForm[] = [];
+    if (entity.ports.length > 0) {
+      const port = ports.add({ include: entity.ports, exclude, whenAbsent: false });
+      forms.push({ address, port, protocol: undefined });
+    }
+    for (const group of this.#portGroups.find(entity.namedPorts, entity.selector, entity.notSelector, rule.protocol)) {
+      forms.push(this.#groupForm(entity, group, ports, backends));
+    }
+    return forms;
+  }
+
+  #groupForm(entity: EntityRule, group: PortGroup, ports: ValuePredicates, also: readonly number[]): SideForm {
+    const members = this.#addressSet(group.addresses);
+    const include = [{ min: group.port, max: group.port }];
+    return {
+      address: this.#addressPredicate(entity, [...also, members]),
+      port: ports.add({ include, exclude: entity.notPorts, whenAbsent: false }),
+      protocol: group.protocol,
+    };
+  }
+
+  /** Rules that jump over the rule for packets whose address, protocol and port a negated name stands for. */
+  #skips(rule: Rule, entity: EntityRule, isDestination: boolean): number[] {
+    const groups = this.#portGroups.find(entity.notNamedPorts, entity.selector, entity.notSelector, rule.protocol);
+    return groups.map((group) => {
+      const address = this.addresses.predicate([this.#addressSet(group.addresses)], []);
+      const exactly = { include: [{ min: group.port, max: group.port }], exclude: [], whenAbsent: false };
+      const side = isDestination
+        ? { destination: address, destinationPort: this.destinationPorts.add(exactly) }
+        : { source: address, sourcePort: this.sourcePorts.add(exactly) };
+      return this.#add(
+        { ...ANY_PACKET, action: RuleAction.JUMP, protocol: group.protocol, ...side },
+        { verdict: "skip", reason: "policy", direction: "ingress", tier: undefined, rule: undefined },
+      );
+    });
+  }
+
   #impliedRule(key: string, make: () => [BuiltRule, RuleInfo]): number {
     let id = this.#implied.get(key);
     if (id === undefined) {
@@ -141,32 +248,56 @@ export class RuleBuilder {
   }
 
   /** SEMANTICS 1.9: notSelector narrows a positive selector by labels, or alone excludes by address. */
-  #entity(entity: EntityRule): number {
-    const include: number[] = [];
+  #addressPredicate(entity: EntityRule, also: readonly number[]): number {
+    const include = [...also];
     const exclude: number[] = [];
     if (entity.nets.length > 0) include.push(this.addresses.netSet(entity.nets));
     if (entity.notNets.length > 0) exclude.push(this.addresses.netSet(entity.notNets));
     const { selector, notSelector } = entity;
-    if (selector !== undefined) {
-      const key = notSelector === undefined ? selector.key : `(${selector.key}) minus (${notSelector.key})`;
-      include.push(this.addresses.selectorSet(key, () => this.#members(selector.root, notSelector?.root)));
-    } else if (notSelector !== undefined) {
-      exclude.push(this.addresses.selectorSet(notSelector.key, () => this.#members(notSelector.root, undefined)));
-    }
+    if (selector !== undefined) include.push(this.#selectorSet(selector, notSelector));
+    else if (notSelector !== undefined) exclude.push(this.#selectorSet(notSelector, undefined));
     return this.addresses.predicate(include, exclude);
   }
 
-  #members(selector: SelectorNode, notSelector: SelectorNode | undefined): Cidr[] {
-    const picks = (labels: Readonly<Record<string, string>>): boolean =>
-      matchesSelector(selector, labels) && (notSelector === undefined || !matchesSelector(notSelector, labels));
-    const members: Cidr[] = [];
-    for (const endpoint of this.#set.hostEndpoints) {
-      if (!picks(endpoint.labels)) continue;
-      for (const ip of endpoint.expectedIPs) members.push({ ...ip, prefix: addressBits(ip.family) });
-    }
-    for (const set of this.#set.networkSets) if (picks(set.labels)) members.push(...set.nets);
-    return members;
+  #selectorSet(selector: Selector, notSelector: Selector | undefined): number {
+    const key = notSelector === undefined ? selector.key : `(${selector.key}) minus (${notSelector.key})`;
+    return this.addresses.selectorSet(key, () => {
+      const endpoints = this.#endpoints.select(selector.root);
+      const sets = this.#networkSets.select(selector.root);
+      if (notSelector === undefined) return [...endpoints.flatMap(hostPrefixes), ...sets.flatMap((set) => set.nets)];
+      const without = new Set<Endpoint | NetworkSet>([
+        ...this.#endpoints.select(notSelector.root),
+        ...this.#networkSets.select(notSelector.root),
+      ]);
+      return [
+        ...endpoints.filter((endpoint) => !without.has(endpoint)).flatMap(hostPrefixes),
+        ...sets.filter((set) => !without.has(set)).flatMap((set) => set.nets),
+      ];
+    });
   }
+
+  #addressSet(addresses: readonly Address[]): number {
+    return this.addresses.netSet(addresses.map(hostPrefix));
+  }
+}
+
+/** The one protocol all of them allow; "none" when they contradict one another. */
+function joinProtocols(protocols: readonly (number | undefined)[]): number | "none" {
+  let joined: number | undefined;
+  for (const protocol of protocols) {
+    if (protocol === undefined) continue;
+    if (joined !== undefined && joined !== protocol) return "none";
+    joined = protocol;
+  }
+  return joined ?? ANY_PROTOCOL;
+}
+
+function hostPrefixes(endpoint: Endpoint): Cidr[] {
+  return (endpoint.kind === "HostEndpoint" ? endpoint.expectedIPs : endpoint.addresses).map(hostPrefix);
+}
+
+function hostPrefix(address: Address): Cidr {
+  return { ...address, prefix: addressBits(address.family) };
 }
 
 /**
@@ -183,15 +314,6 @@ function ruleFamilies(rule: Rule): number {
     }
   }
   return families;
-}
-
-function portPredicate(predicates: ValuePredicates, entity: EntityRule): number {
-  if (entity.ports.length === 0 && entity.notPorts.length === 0) return 0;
-  return predicates.add({
-    include: entity.ports.length === 0 ? undefined : entity.ports,
-    exclude: entity.notPorts,
-    whenAbsent: false,
-  });
 }
 
 function icmpRange(match: { type: number | undefined; code: number | undefined }): ValueRange {

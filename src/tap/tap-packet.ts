@@ -6,7 +6,8 @@
 export interface TapPacket {
   /** Unix time, microseconds. */
   readonly timestampMicros: number;
-  readonly hook: "input" | "output" | "forward";
+  /** Where it was judged: "input", "output", "forward", or a hook before or after them such as "prerouting". */
+  readonly hook: string;
   readonly inInterface?: string | undefined;
   readonly outInterface?: string | undefined;
   /** Of the packet in its connection. */

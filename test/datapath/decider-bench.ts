@@ -1,8 +1,9 @@
 /** A decider with tables in force, and packets handed to it as the kernel would. */
 import { WorkerCounters } from "../../src/datapath/counters.ts";
 import { PacketDecider } from "../../src/datapath/decider.ts";
-import { buildInterfaceMap, NO_ENDPOINT } from "../../src/datapath/interface-map.ts";
+import { buildInterfaceMap, NO_ENDPOINT, type InterfaceRoles } from "../../src/datapath/interface-map.ts";
 import { outcomeReasons } from "../../src/datapath/outcome.ts";
+import { HostAction } from "../../src/datapath/published.ts";
 import { allocateRing, Field, RecordRing } from "../../src/datapath/record-ring.ts";
 import { MarkLayout, PacketVerdict } from "../../src/hooks/marks.ts";
 import { Hook, Verdict, type PacketBatch } from "../../src/native/binding.ts";
@@ -16,6 +17,15 @@ import { NODE } from "../policy/build.ts";
 const GOVERNED = 2;
 export const UNGOVERNED = 3;
 export const UNKNOWN = 9;
+
+function hostRoles(endpoint: number, { classes }: Compilation): InterfaceRoles {
+  return {
+    host: endpoint,
+    workload: NO_ENDPOINT,
+    preDNAT: classes[endpoint].preDNAT ? endpoint : NO_ENDPOINT,
+    untracked: classes[endpoint].untrackedIngress || classes[endpoint].untrackedEgress ? endpoint : NO_ENDPOINT,
+  };
+}
 
 export interface Answer {
   readonly verdict: "accept" | "drop" | "reject" | "return";
@@ -75,11 +85,17 @@ export class DeciderBench {
   }
 
   publish(set: ResourceSet, generation: number): void {
-    this.compilation = compileTables(set, NODE, generation);
+    this.compilation = compileTables(set, [...set.hostEndpoints, ...set.workloadEndpoints], NODE, generation);
     this.ruleHits = new Float64Array(this.compilation.rules.length);
     this.decider.publish({
       tables: this.compilation.tables,
-      interfaces: buildInterfaceMap(new Map([[GOVERNED, 0], [UNGOVERNED, NO_ENDPOINT], [4, this.compilation.endpoints.length - 1]])),
+      interfaces: buildInterfaceMap(
+        new Map([
+          [GOVERNED, hostRoles(0, this.compilation)],
+          [UNGOVERNED, { host: NO_ENDPOINT, workload: NO_ENDPOINT, preDNAT: NO_ENDPOINT, untracked: NO_ENDPOINT }],
+        ]),
+      ),
+      hostAction: HostAction.DROP,
       ruleReasons: Uint8Array.from(this.compilation.rules, (info) => outcomeReasons.indexOf(info.reason)),
       ruleHits: this.ruleHits,
     });

@@ -10,7 +10,7 @@ import type { Variant } from "../../src/hooks/iptables.ts";
 import { MarkLayout } from "../../src/hooks/marks.ts";
 import { removeHooks } from "../../src/hooks/remove.ts";
 import { openIptables } from "../../src/hooks/variant.ts";
-import { EVERYWHERE, failsafe, hookConfig, NOWHERE, on } from "./configs.ts";
+import { allowedSource, EVERYWHERE, failsafe, hookConfig, NOWHERE, on, workloads } from "./configs.ts";
 import { Namespace } from "./namespace.ts";
 
 const marks = new MarkLayout();
@@ -58,17 +58,25 @@ async function foreignFirewall(variant: Variant): Promise<void> {
   for (const family of FAMILIES) await namespace.sh(`${family}-${variant}-restore -c <<'E'\n${FOREIGN}E\n`);
 }
 
-/** Both families' tables with counters, without the comments that carry the time. */
+/**
+ * Both families' tables with counters, without the comments that carry the time and without tables that hold no
+ * rule and no chain but the kernel's.
+ */
 async function tables(variant: Variant): Promise<string> {
-  const save = (family: string): string => `${family}-${variant}-save -c -t nat; ${family}-${variant}-save -c -t filter`;
+  const save = (family: string): string =>
+    ["raw", "mangle", "nat", "filter"].map((table) => `${family}-${variant}-save -c -t ${table}`).join(";");
   const texts = await Promise.all(FAMILIES.map((family) => namespace.sh(save(family))));
-  return texts.join("").replaceAll(/^#.*\n/gm, "");
+  const bare = texts.join("").replaceAll(/^#.*\n/gm, "");
+  return (bare.match(/^\*[^]*?^COMMIT\n/gm) ?? []).filter((table) => /^\[|^:\S+ -/m.test(table)).join("");
 }
 
 async function filterRules(variant: Variant, family: string, chain: string): Promise<string[]> {
   const text = await namespace.sh(`${family}-${variant} -S ${chain}`);
   return text.split("\n").filter((line) => line.startsWith("-A"));
 }
+
+/** Hooks in every table. */
+const ALL_TABLES = { workloads: workloads("cali"), preDNAT: EVERYWHERE, untracked: { inbound: ["eth0"], outbound: [] } };
 
 const JUMP = '-A INPUT -m comment --comment "rampart:jump" -j RAMPART-INPUT';
 
@@ -77,6 +85,12 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
     const config = hookConfig({
       input: EVERYWHERE,
       forward: on("eth0", "eth1.7"),
+      workloads: {
+        prefixes: ["cali", "tap-"],
+        allowedSources: [allowedSource("cali7", "10.7.0.0/16", "2001:db8:7::/48"), allowedSource("cali8", "0.0.0.0/0")],
+      },
+      preDNAT: on("eth0"),
+      untracked: { inbound: ["eth0"], outbound: ["eth0"] },
       exemptLoopback: false,
       failsafeInbound: [failsafe("tcp", 22), failsafe("tcp", 179), failsafe("udp", 68, "10.1.0.0/16"), failsafe("sctp", 7)],
       failsafeOutbound: [failsafe("udp", 53, "2001:db8::/32"), failsafe("tcp", 6443, "192.0.2.7/32")],
@@ -135,8 +149,8 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
     await foreignFirewall(variant);
     const before = await tables(variant);
     const installer = installerFor(variant);
-    await installer.apply(hookConfig({ forward: EVERYWHERE }));
-    await installer.apply(hookConfig({ forward: EVERYWHERE, generation: 2 }));
+    await installer.apply(hookConfig({ forward: EVERYWHERE, ...ALL_TABLES }));
+    await installer.apply(hookConfig({ forward: EVERYWHERE, ...ALL_TABLES, generation: 2 }));
     expect(await tables(variant)).not.toBe(before);
     expect((await installer.remove()).map((line) => line.slice(0, line.indexOf(":")))).toEqual([
       `IPv4, iptables-${variant}`,
@@ -162,17 +176,18 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
 
   test("a hook no longer needed goes away with its chains", async () => {
     const installer = installerFor(variant);
-    await installer.apply(hookConfig({ forward: EVERYWHERE }));
+    await installer.apply(hookConfig({ forward: EVERYWHERE, ...ALL_TABLES }));
+    expect(await tables(variant)).toMatch(/^\*raw\n[^]*^\*mangle\n/m);
     await installer.apply(hookConfig({ output: NOWHERE }));
     const text = await tables(variant);
-    expect(text).not.toMatch(/RAMPART-(FORWARD|OUTPUT)/);
+    expect(text).not.toMatch(/RAMPART-(FORWARD|OUTPUT|POSTROUTING|PREDNAT|RAW)/);
     expect(text).toMatch(/RAMPART-INPUT/);
     expect(await installer.verify(hookConfig({ output: NOWHERE }))).toEqual([]);
   });
 
-  test("when the IPv6 transaction fails, IPv4 is what it was", async () => {
+  test("when IPv6's last transaction fails, IPv4 and IPv6's other tables are what they were", async () => {
     await foreignFirewall(variant);
-    await installerFor(variant).apply(hookConfig());
+    await installerFor(variant).apply(hookConfig({ preDNAT: on("eth0") }));
     await namespace.sh(`iptables-${variant} -I INPUT 1 -p tcp --dport 9 -j ACCEPT`);
     const before = (await tables(variant)).replaceAll(/\[\d+:\d+\]/g, "");
     // A rule that only the kernel refuses, at the end of the transaction: a reset for UDP.
@@ -182,12 +197,34 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
       return namespace.run(file, args, { ...options, input });
     };
     const installer = installerFor(variant, breaking);
-    await expect(installer.apply(hookConfig({ generation: 2, forward: EVERYWHERE }))).rejects.toMatchObject({
+    await expect(installer.apply(hookConfig({ generation: 2, forward: EVERYWHERE, ...ALL_TABLES }))).rejects.toMatchObject({
       code: "RAMPART_E_IPTABLES_FAILED",
       message: expect.stringMatching(/^ip6tables-\w+-restore failed with status \d: .*, at line \d+: /),
     });
     expect((await tables(variant)).replaceAll(/\[\d+:\d+\]/g, "")).toBe(before);
     expect(await installer.installedGeneration()).toBe(1);
+  });
+
+  test("what an earlier run left in raw and mangle is found and removed by an apply that needs neither", async () => {
+    await installerFor(variant).apply(hookConfig({ ...ALL_TABLES, generation: 6 }));
+    const installer = installerFor(variant);
+    expect(await installer.installedGeneration()).toBe(6);
+    const needed = hookConfig({ output: NOWHERE, generation: 7 });
+    expect(await installer.verify(needed)).toEqual(expect.arrayContaining([
+      "IPv4: chain raw RAMPART-RAW-IN is not needed but is there",
+      expect.stringMatching(/^IPv6: mangle PREROUTING has a jump to RAMPART-PREDNAT that is not ours/),
+    ]));
+    await installer.apply(needed);
+    expect(await tables(variant)).not.toMatch(/^\*(raw|mangle)/m);
+  });
+
+  test("a flushed mangle table is seen and repaired", async () => {
+    const installer = installerFor(variant);
+    await installer.apply(hookConfig());
+    await namespace.sh(`iptables-${variant} -t mangle -F; iptables-${variant} -t mangle -X`);
+    expect(await installer.verify(hookConfig())).toContain("IPv4: mangle POSTROUTING does not jump to RAMPART-POSTROUTING");
+    await installer.apply(hookConfig());
+    expect(await installer.verify(hookConfig())).toEqual([]);
   });
 
   test("another program that moves the jump between our read and write does not make apply fail", async () => {

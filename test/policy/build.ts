@@ -6,18 +6,22 @@ import { parseAddress, parseCidr } from "../../src/address/address.ts";
 import type { Address, Cidr } from "../../src/address/address.ts";
 import type { PolicyPacket } from "../../src/policy/decision.ts";
 import type {
+  EndpointPort,
   EntityRule,
   FailsafePort,
   FelixConfiguration,
-  GlobalNetworkPolicy,
-  GlobalNetworkSet,
   HostEndpoint,
   Labels,
+  NetworkSet,
+  Policy,
   PortRange,
+  Profile,
   ResourceMeta,
   ResourceSet,
   Rule,
+  ServiceBackend,
   Tier,
+  WorkloadEndpoint,
 } from "../../src/resources/types.ts";
 import { parseSelector } from "../../src/selector/parse.ts";
 import type { Selector } from "../../src/selector/ast.ts";
@@ -41,14 +45,17 @@ function cidr(text: string): Cidr {
   return parsed.cidr;
 }
 
+/** A port by number or name, or [first, last]. */
+type PortOption = number | string | readonly [number, number];
+
 interface EntityOptions {
   readonly nets?: readonly string[];
   readonly notNets?: readonly string[];
   readonly selector?: string;
   readonly notSelector?: string;
-  /** A port, or [first, last]. */
-  readonly ports?: readonly (number | readonly [number, number])[];
-  readonly notPorts?: readonly (number | readonly [number, number])[];
+  readonly ports?: readonly PortOption[];
+  readonly notPorts?: readonly PortOption[];
+  readonly service?: readonly ServiceBackend[];
 }
 
 export interface RuleOptions extends Partial<Omit<Rule, "source" | "destination" | "icmp" | "notIcmp" | "location">> {
@@ -64,8 +71,11 @@ function entity(options: EntityOptions = {}): EntityRule {
     notNets: (options.notNets ?? []).map(cidr),
     selector: optionalSelector(options.selector),
     notSelector: optionalSelector(options.notSelector),
-    ports: (options.ports ?? []).map(range),
-    notPorts: (options.notPorts ?? []).map(range),
+    ports: (options.ports ?? []).flatMap(range),
+    notPorts: (options.notPorts ?? []).flatMap(range),
+    namedPorts: (options.ports ?? []).filter((port) => typeof port === "string"),
+    notNamedPorts: (options.notPorts ?? []).filter((port) => typeof port === "string"),
+    service: options.service,
   };
 }
 
@@ -83,30 +93,67 @@ export function rule(options: RuleOptions = {}): Rule {
   };
 }
 
+/** A backend of a service: `10.0.0.1:80` over TCP unless said otherwise. */
+export function backend(ip: string, port: number, protocol: number = PROTOCOL.tcp): ServiceBackend {
+  return { address: address(ip), protocol, port };
+}
+
 export interface PolicyOptions
-  extends Partial<Omit<GlobalNetworkPolicy, keyof ResourceMeta | "kind" | "selector" | "ingress" | "egress">> {
+  extends Partial<Omit<Policy, keyof ResourceMeta | "selector" | "ingress" | "egress" | "namespace">> {
   readonly name?: string;
+  readonly namespace?: string;
   readonly selector?: string;
   readonly ingress?: readonly RuleOptions[];
   readonly egress?: readonly RuleOptions[];
 }
 
-/** `types` defaults by rule count (SEMANTICS 1.5). */
-export function policy(options: PolicyOptions = {}): GlobalNetworkPolicy {
+/**
+ * A GlobalNetworkPolicy; with `namespace` a NetworkPolicy. `types` defaults by rule count (SEMANTICS 1.5), the
+ * subject gets its namespace as the loader would give it (1.9); the selectors of rules are taken as they stand.
+ */
+export function policy(options: PolicyOptions = {}): Policy {
   const ingress = (options.ingress ?? []).map(rule);
   const egress = (options.egress ?? []).map(rule);
   const byCount = egress.length === 0 ? ["ingress" as const] : ingress.length === 0 ? ["egress" as const] : undefined;
+  const { namespace, selector = "" } = options;
   return {
-    kind: "GlobalNetworkPolicy",
+    kind: options.kind ?? (namespace === undefined ? "GlobalNetworkPolicy" : "NetworkPolicy"),
     ...meta(options.name ?? "policy"),
+    namespace,
     tier: options.tier ?? "default",
     order: options.order,
-    selector: parseSelector(options.selector ?? ""),
+    selector: parseSelector(namespace === undefined ? selector : inNamespace(selector, namespace)),
     types: options.types ?? byCount ?? ["ingress", "egress"],
     ingress,
     egress,
-    applyOnForward: options.applyOnForward ?? false,
+    applyOnForward: options.applyOnForward ?? options.preDNAT ?? options.doNotTrack ?? false,
+    preDNAT: options.preDNAT ?? false,
+    doNotTrack: options.doNotTrack ?? false,
+    staged: options.staged ?? false,
   };
+}
+
+/** A Kubernetes policy as SEMANTICS 4 converts it: order 1000, Allow rules only, ingress always in `types`. */
+export function kubernetesPolicy(options: Omit<PolicyOptions, "kind" | "order" | "tier"> = {}): Policy {
+  return policy({
+    namespace: "default",
+    types: (options.egress ?? []).length > 0 ? ["ingress", "egress"] : ["ingress"],
+    ...options,
+    kind: "KubernetesNetworkPolicy",
+    order: 1000,
+    selector: podSelector(options.selector ?? ""),
+  });
+}
+
+/** `selector` of the pods of one namespace, as a namespaced policy's subject and peers are written effectively. */
+export function inNamespace(selector: string, namespace: string): string {
+  const own = `projectcalico.org/namespace == '${namespace}'`;
+  return selector === "" ? own : `(${selector}) && ${own}`;
+}
+
+function podSelector(selector: string): string {
+  const pods = "projectcalico.org/orchestrator == 'k8s'";
+  return selector === "" ? pods : `(${selector}) && ${pods}`;
 }
 
 export interface HostEndpointOptions {
@@ -117,6 +164,12 @@ export interface HostEndpointOptions {
   readonly interfaceName?: string | null;
   readonly expectedIPs?: readonly string[];
   readonly profiles?: readonly string[];
+  readonly ports?: readonly EndpointPort[];
+}
+
+/** A named port over TCP unless said otherwise. */
+export function port(name: string, number: number, protocol: number = PROTOCOL.tcp): EndpointPort {
+  return { name, protocol, port: number };
 }
 
 export function hostEndpoint(options: HostEndpointOptions = {}): HostEndpoint {
@@ -127,11 +180,69 @@ export function hostEndpoint(options: HostEndpointOptions = {}): HostEndpoint {
     interfaceName: options.interfaceName === null ? undefined : (options.interfaceName ?? "eth0"),
     expectedIPs: (options.expectedIPs ?? []).map(address),
     profiles: options.profiles ?? [],
+    ports: options.ports ?? [],
   };
 }
 
-export function networkSet(name: string, labels: Labels, nets: readonly string[]): GlobalNetworkSet {
-  return { kind: "GlobalNetworkSet", ...meta(name, labels), nets: nets.map(cidr) };
+export interface WorkloadEndpointOptions {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly labels?: Labels;
+  readonly node?: string;
+  /** Default `cali-<name>`. */
+  readonly interfaceName?: string;
+  readonly addresses?: readonly string[];
+  /** Default: its namespace's implicit profile, which allows everything. */
+  readonly profiles?: readonly string[];
+  readonly ports?: readonly EndpointPort[];
+}
+
+/** With the implicit labels of SEMANTICS 1.8 and 1.9, as the loader would give them. */
+export function workloadEndpoint(options: WorkloadEndpointOptions = {}): WorkloadEndpoint {
+  const { name = "pod", namespace = "default" } = options;
+  const implicit = {
+    "projectcalico.org/namespace": namespace,
+    "projectcalico.org/orchestrator": "k8s",
+    "pcns.projectcalico.org/name": namespace,
+  };
+  return {
+    kind: "WorkloadEndpoint",
+    ...meta(name, { ...implicit, ...options.labels }),
+    namespace,
+    node: options.node ?? NODE,
+    interfaceName: options.interfaceName ?? `cali-${name}`,
+    addresses: (options.addresses ?? []).map(address),
+    profiles: options.profiles ?? [`kns.${namespace}`],
+    ports: options.ports ?? [],
+    allowedSources: [],
+  };
+}
+
+/** With `namespace` a NetworkSet, which carries its namespace as a label. */
+export function networkSet(name: string, labels: Labels, nets: readonly string[], namespace?: string): NetworkSet {
+  const implicit = namespace === undefined ? {} : { "projectcalico.org/namespace": namespace };
+  return {
+    kind: namespace === undefined ? "GlobalNetworkSet" : "NetworkSet",
+    ...meta(name, { ...implicit, ...labels }),
+    namespace,
+    nets: nets.map(cidr),
+  };
+}
+
+export interface ProfileOptions {
+  readonly ingress?: readonly RuleOptions[];
+  readonly egress?: readonly RuleOptions[];
+}
+
+export function profile(name: string, options: ProfileOptions = {}): Profile {
+  const { ingress = [], egress = [] } = options;
+  return { kind: "Profile", ...meta(name), ingress: ingress.map(rule), egress: egress.map(rule) };
+}
+
+const DEFAULT_ALLOW = "projectcalico-default-allow";
+
+function allowAll(name: string): Profile {
+  return profile(name, { ingress: [{}], egress: [{}] });
 }
 
 export function tier(name: string, order: number | undefined, defaultAction: Tier["defaultAction"] = "Deny"): Tier {
@@ -145,7 +256,7 @@ const BUILT_IN_TIERS: readonly Tier[] = [
 ];
 
 export function felix(
-  options: Partial<Pick<FelixConfiguration, "name" | "failsafeInbound" | "failsafeOutbound" | "denyAction">> = {},
+  options: Partial<Omit<FelixConfiguration, "kind" | "labels" | "location">> = {},
 ): FelixConfiguration {
   return {
     kind: "FelixConfiguration",
@@ -153,6 +264,8 @@ export function felix(
     failsafeInbound: options.failsafeInbound,
     failsafeOutbound: options.failsafeOutbound,
     denyAction: options.denyAction,
+    interfacePrefixes: options.interfacePrefixes,
+    defaultEndpointToHostAction: options.defaultEndpointToHostAction,
   };
 }
 
@@ -161,21 +274,29 @@ export function failsafe(protocol: FailsafePort["protocol"], port: number, net?:
 }
 
 export interface SetOptions {
-  readonly policies?: readonly GlobalNetworkPolicy[];
+  readonly policies?: readonly Policy[];
   readonly hostEndpoints?: readonly HostEndpoint[];
-  readonly networkSets?: readonly GlobalNetworkSet[];
+  readonly workloadEndpoints?: readonly WorkloadEndpoint[];
+  readonly networkSets?: readonly NetworkSet[];
   /** Besides the built-in tiers. */
   readonly tiers?: readonly Tier[];
+  /** Besides the built-in one and those of the workloads' namespaces. */
+  readonly profiles?: readonly Profile[];
   readonly felixConfigurations?: readonly FelixConfiguration[];
 }
 
-/** Sorts every list by name, as the loader does. */
+/** Sorts every list by namespace and name and adds what is built in or implicit, as the loader does. */
 export function resourceSet(options: SetOptions = {}): ResourceSet {
+  const workloadEndpoints = byName(options.workloadEndpoints ?? []);
+  const implicit = [DEFAULT_ALLOW, ...workloadEndpoints.map(({ namespace }) => `kns.${namespace}`)].map(allowAll);
+  const profiles = byName([...implicit, ...(options.profiles ?? [])]);
   return {
     policies: byName(options.policies ?? []),
     hostEndpoints: byName(options.hostEndpoints ?? []),
+    workloadEndpoints,
     networkSets: byName(options.networkSets ?? []),
     tiers: byName([...BUILT_IN_TIERS, ...(options.tiers ?? [])]),
+    profiles: new Map(profiles.map((each) => [each.name, each])),
     felixConfigurations: byName(options.felixConfigurations ?? []),
   };
 }
@@ -214,16 +335,18 @@ function meta(name: string, labels: Labels = {}): ResourceMeta {
   return { name, labels, location: LOCATION };
 }
 
-function byName<T extends ResourceMeta>(list: readonly T[]): T[] {
-  return list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+function byName<T extends ResourceMeta & { readonly namespace?: string | undefined }>(list: readonly T[]): T[] {
+  const key = (each: T): string => `${each.namespace ?? ""}/${each.name}`;
+  return list.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
 
 function optionalSelector(text: string | undefined): Selector | undefined {
   return text === undefined ? undefined : parseSelector(text);
 }
 
-function range(port: number | readonly [number, number]): PortRange {
-  return typeof port === "number" ? { min: port, max: port } : { min: port[0], max: port[1] };
+function range(option: PortOption): PortRange[] {
+  if (typeof option === "string") return [];
+  return typeof option === "number" ? [{ min: option, max: option }] : [{ min: option[0], max: option[1] }];
 }
 
 function icmp(match: RuleOptions["icmp"]): Rule["icmp"] {

@@ -1,8 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { chooseEndpoints, governingEndpoint } from "../../src/policy/endpoint-choice.ts";
+import {
+  chooseEndpoints,
+  forwardingEndpoint,
+  governingEndpoint,
+  isWorkloadInterface,
+  preDNATEndpoint,
+  untrackedEndpoint,
+  workloadEndpoint as workloadOf,
+} from "../../src/policy/endpoint-choice.ts";
 import type { EndpointChoice, Interface } from "../../src/policy/endpoint-choice.ts";
 import type { HostEndpoint } from "../../src/resources/types.ts";
-import { address, hostEndpoint, NODE, resourceSet } from "./build.ts";
+import { address, felix, hostEndpoint, NODE, policy, resourceSet, workloadEndpoint } from "./build.ts";
+import type { SetOptions } from "./build.ts";
 
 const INTERFACES: readonly Interface[] = [
   { name: "lo", addresses: [address("127.0.0.1"), address("::1")] },
@@ -109,6 +118,114 @@ describe("the wildcard", () => {
   });
 });
 
+describe("a workload's interface", () => {
+  const star = hostEndpoint({ name: "star", interfaceName: "*" });
+  const withWorkloads = (options: SetOptions): EndpointChoice =>
+    chooseEndpoints(resourceSet(options), NODE, INTERFACES);
+
+  it("is known by its prefix, whether or not its endpoint is", () => {
+    const choice = withWorkloads({ workloadEndpoints: [workloadEndpoint({ name: "w", interfaceName: "cali1" })] });
+    expect(["cali1", "cali2", "eth0", "acali"].map((name) => isWorkloadInterface(choice, name))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(workloadOf(choice, "cali1")?.name).toBe("w");
+    expect(workloadOf(choice, "cali2")).toBeUndefined();
+    expect(choice.warnings).toEqual([]);
+  });
+
+  it("has the prefixes of the FelixConfiguration instead of cali", () => {
+    const choice = withWorkloads({ felixConfigurations: [felix({ interfacePrefixes: ["tap", "veth"] })] });
+    expect(["tap0", "veth9", "cali1"].map((name) => isWorkloadInterface(choice, name))).toEqual([true, true, false]);
+  });
+
+  it("can never be a HostEndpoint's, by name or by address (SEMANTICS 1.10)", () => {
+    const endpoints = [
+      hostEndpoint({ name: "named", interfaceName: "cali1" }),
+      hostEndpoint({ name: "by-ip", interfaceName: null, expectedIPs: ["169.254.1.1"] }),
+    ];
+    const set = resourceSet({ hostEndpoints: endpoints });
+    const choice = chooseEndpoints(set, NODE, [{ name: "cali1", addresses: [address("169.254.1.1")] }]);
+    expect(choice.byInterface.size).toBe(0);
+    expect(inactive(choice)).toEqual([
+      "by-ip: no policed interface has any of its expectedIPs",
+      "named: interface cali1 is a workload's: its name begins with cali",
+    ]);
+  });
+
+  it("is under the wildcard for what is forwarded and before DNAT, not for local traffic (SEMANTICS 3.3)", () => {
+    const choice = withWorkloads({ hostEndpoints: [star], policies: [policy({ preDNAT: true, ingress: [{}] })] });
+    expect(governingEndpoint(choice, "cali1")).toBeUndefined();
+    expect(forwardingEndpoint(choice, "cali1")?.name).toBe("star");
+    expect(preDNATEndpoint(choice, "cali1")?.name).toBe("star");
+  });
+
+  it("is this node's only; an endpoint of another node is none of it", () => {
+    const other = workloadEndpoint({ name: "w", interfaceName: "cali1", node: "other-node" });
+    expect(workloadOf(withWorkloads({ hostEndpoints: [star], workloadEndpoints: [other] }), "cali1")).toBeUndefined();
+  });
+
+  it("without the prefix is not policed, which is warned about", () => {
+    const choice = withWorkloads({
+      hostEndpoints: [star],
+      workloadEndpoints: [workloadEndpoint({ name: "w", namespace: "shop", interfaceName: "eth9" })],
+    });
+    expect(workloadOf(choice, "eth9")).toBeUndefined();
+    expect(choice.warnings).toEqual([
+      "WorkloadEndpoint shop/w IS NOT PROTECTED: interface eth9 does not begin with cali; rename it or set " +
+        "interfacePrefix in the FelixConfiguration",
+    ]);
+  });
+
+  it("claimed twice belongs to the smallest namespace and name, in any order of files", () => {
+    const claims = ["b", "a"].map((namespace) => workloadEndpoint({ name: "w", namespace, interfaceName: "cali1" }));
+    for (const workloadEndpoints of [claims, claims.toReversed()]) {
+      const set = { ...resourceSet({ hostEndpoints: [star] }), workloadEndpoints };
+      const choice = chooseEndpoints(set, NODE, INTERFACES);
+      expect(workloadOf(choice, "cali1")?.namespace).toBe("a");
+      expect(choice.warnings).toEqual([
+        "WorkloadEndpoint b/w is ignored: a/w has interface cali1 too, and sorts first",
+      ]);
+    }
+  });
+});
+
+describe("the tables other than filter (SEMANTICS 3.3)", () => {
+  const named = hostEndpoint({ name: "named", interfaceName: "eth0", labels: { on: "eth0" } });
+  const star = hostEndpoint({ name: "star", interfaceName: "*", labels: { on: "star" } });
+  const choose = (selector: string, flag: "preDNAT" | "doNotTrack", staged = false): EndpointChoice => {
+    const policies = [policy({ selector, ingress: [{}], [flag]: true, staged })];
+    return chooseEndpoints(resourceSet({ hostEndpoints: [named, star], policies }), NODE, INTERFACES);
+  };
+
+  it("before DNAT ask only endpoints with preDNAT policies: a named one without does not shadow the wildcard", () => {
+    const both = choose("all()", "preDNAT");
+    expect(["eth0", "eth1"].map((name) => preDNATEndpoint(both, name)?.name)).toEqual(["named", "star"]);
+    const wildcard = choose("on == 'star'", "preDNAT");
+    expect(["eth0", "eth1"].map((name) => preDNATEndpoint(wildcard, name)?.name)).toEqual(["star", "star"]);
+    expect(governingEndpoint(wildcard, "eth0")?.name).toBe("named");
+    const own = choose("on == 'eth0'", "preDNAT");
+    expect(["eth0", "eth1"].map((name) => preDNATEndpoint(own, name)?.name)).toEqual(["named", undefined]);
+    expect(preDNATEndpoint(both, "lo")).toBeUndefined();
+  });
+
+  it("before DNAT ask nobody for a staged policy", () => {
+    expect(preDNATEndpoint(choose("all()", "preDNAT", true), "eth0")).toBeUndefined();
+  });
+
+  it("row 90: untracked, the wildcard has no part, which is warned about (trap 26)", () => {
+    const choice = choose("all()", "doNotTrack");
+    expect(["eth0", "eth1"].map((name) => untrackedEndpoint(choice, name)?.name)).toEqual(["named", undefined]);
+    expect(choice.warnings).toEqual([
+      'HostEndpoint star: its doNotTrack policies have no effect, because its interfaceName is "*"; name the interface',
+    ]);
+    expect(choose("on == 'eth0'", "doNotTrack").warnings).toEqual([]);
+    expect(untrackedEndpoint(choose("on == 'star'", "doNotTrack"), "eth0")).toBeUndefined();
+  });
+});
+
 describe("loopback", () => {
   const star = hostEndpoint({ name: "star", interfaceName: "*" });
   const lo = hostEndpoint({ name: "loop", interfaceName: "lo" });
@@ -152,6 +269,11 @@ describe("a host that nothing protects is warned about loudly (trap 59)", () => 
   it("with many nodes it names the first five", () => {
     const many = [1, 2, 3, 4, 5, 6, 7].map((n) => hostEndpoint({ name: `e${n}`, node: `n${n}` }));
     expect(choose(...many).warnings[0]).toContain("the files name n1, n2, n3, n4, n5 and 2 more.");
+  });
+
+  it("but not where only its workloads are to be policed", () => {
+    const set = resourceSet({ workloadEndpoints: [workloadEndpoint()] });
+    expect(chooseEndpoints(set, NODE, INTERFACES).warnings).toEqual([]);
   });
 
   it("when there is no HostEndpoint at all, or none governs an interface", () => {

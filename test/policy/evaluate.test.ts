@@ -3,6 +3,7 @@ import type { Decision, PolicyClass, PolicyPacket } from "../../src/policy/decis
 import { evaluateEndpoint } from "../../src/policy/evaluate.ts";
 import type { Direction, HostEndpoint, ResourceSet } from "../../src/resources/types.ts";
 import { failsafe, felix, hostEndpoint, NODE, packet, policy, PROTOCOL, resourceSet, tier } from "./build.ts";
+import { said } from "./said.ts";
 
 const { tcp, udp, icmp, icmpv6 } = PROTOCOL;
 const endpoint = hostEndpoint({ labels: { role: "web" } });
@@ -16,13 +17,6 @@ function decide(
   { policyClass = "normal", on = endpoint }: { policyClass?: PolicyClass; on?: HostEndpoint } = {},
 ): Decision {
   return evaluateEndpoint(set, NODE, on, policyClass, direction, what);
-}
-
-/** Everything a reader wants to know of a decision, in one line. */
-function said({ verdict, reason, tier, rule, logged }: Decision): string {
-  const by = rule === undefined ? (tier ?? "") : `${rule.tier}/${rule.policy}/${rule.direction}[${rule.index}]`;
-  const logs = logged.map(({ policy, index }) => ` log ${policy}[${index}]`).join("");
-  return `${verdict} ${reason} ${by}`.trim() + logs;
 }
 
 describe("default outcomes of a HostEndpoint (SEMANTICS 3.5)", () => {

@@ -1,7 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { PolicyPacket } from "../../src/policy/decision.ts";
 import { ruleMatches } from "../../src/policy/match-rule.ts";
-import { hostEndpoint, networkSet, packet, PROTOCOL, resourceSet, rule } from "./build.ts";
+import {
+  backend,
+  hostEndpoint,
+  inNamespace,
+  networkSet,
+  packet,
+  port,
+  PROTOCOL,
+  resourceSet,
+  rule,
+  workloadEndpoint,
+} from "./build.ts";
 import type { PacketOptions, RuleOptions } from "./build.ts";
 
 const { tcp, udp, sctp, udplite, icmp, icmpv6 } = PROTOCOL;
@@ -10,9 +21,31 @@ const SET = resourceSet({
   hostEndpoints: [
     hostEndpoint({ name: "web", labels: { role: "web" }, expectedIPs: ["10.0.0.1", "2001:db8::1"] }),
     hostEndpoint({ name: "db", node: "other-node", labels: { role: "db", env: "prod" }, expectedIPs: ["10.0.0.2"] }),
-    hostEndpoint({ name: "blank", labels: { role: "blank" }, expectedIPs: [] }),
+    hostEndpoint({ name: "blank", labels: { role: "blank" }, expectedIPs: [], ports: [port("http", 1)] }),
+    hostEndpoint({ name: "gate", labels: { role: "gate" }, expectedIPs: ["10.0.0.4"], ports: [port("http", 80)] }),
+  ],
+  workloadEndpoints: [
+    workloadEndpoint({
+      name: "shop",
+      namespace: "blue",
+      labels: { role: "shop", "pcns.team": "a" },
+      addresses: ["10.65.0.1", "10.65.0.2", "2001:db8:65::1"],
+      ports: [port("http", 8080), port("dns", 53, PROTOCOL.udp)],
+    }),
+    workloadEndpoint({
+      name: "store",
+      namespace: "red",
+      node: "other-node",
+      labels: { role: "store" },
+      addresses: ["10.65.1.1"],
+      ports: [port("http", 9090), port("dns", 53)],
+    }),
+    // Two pods with one address: a reused IP before the old pod is gone.
+    workloadEndpoint({ name: "old", labels: { role: "old" }, addresses: ["10.65.2.1"], ports: [port("http", 7000)] }),
+    workloadEndpoint({ name: "new", labels: { role: "new" }, addresses: ["10.65.2.1"] }),
   ],
   networkSets: [
+    networkSet("branch", { role: "branch" }, ["172.31.0.0/16"], "blue"),
     networkSet("office", { role: "office", env: "prod" }, ["172.16.0.0/12", "10.0.0.1/32"]),
     networkSet("lab", { role: "lab" }, ["172.16.5.0/24", "2001:db8:1::/48"]),
   ],
@@ -176,4 +209,104 @@ describe("icmp and notICMP", () => {
     expect(ruleMatches(SET, rule({ protocol: icmp, icmp: { type: 8 } }), headless)).toBe(false);
     expect(ruleMatches(SET, rule({ protocol: icmp, notIcmp: { type: 8 } }), headless)).toBe(false);
   });
+});
+
+const PODS = "projectcalico.org/orchestrator == 'k8s'";
+
+describe("whom a selector chooses (SEMANTICS 1.9)", () => {
+  const team = { source: { selector: "pcns.team == 'a'" } };
+  const ownOnly = { source: { selector: inNamespace("", "blue"), notSelector: "role == 'shop'" } };
+  check([
+    ["a pod by its labels, at any of its addresses", source("role == 'shop'"), from("10.65.0.2"), true],
+    ["and its IPv6 one", source("role == 'shop'"), from("2001:db8:65::1"), true],
+    ["a pod of another node", source("role == 'store'"), from("10.65.1.1"), true],
+    ["pods by the labels of their namespace", team, from("10.65.0.1"), true],
+    ["not those of other namespaces", team, from("10.65.1.1"), false],
+    ["a NetworkSet of the namespace", source(inNamespace("", "blue")), from("172.31.0.1"), true],
+    ["a NetworkSet has no orchestrator (trap 43)", source(PODS), from("172.31.0.1"), false],
+    ["a HostEndpoint by a missing namespace label (trap 4)", source("pcns.team != 'b'"), from("10.0.0.1"), true],
+    ["confined notSelector: own, not excluded", ownOnly, from("172.31.0.1"), true],
+    ["confined notSelector: own, excluded", ownOnly, from("10.65.0.1"), false],
+    ["confined notSelector: unknown addresses do not match (trap 6)", ownOnly, from("192.0.2.1"), false],
+  ]);
+});
+
+describe("named ports (SEMANTICS 1.4)", () => {
+  const to = (address: string, portNumber: number, protocol: number = tcp): PacketOptions => ({
+    to: address,
+    port: portNumber,
+    protocol,
+  });
+  const http = { protocol: tcp, destination: { ports: ["http"] } };
+  const dns = { destination: { ports: ["dns"] } };
+  const shopHttp = { protocol: tcp, destination: { ports: ["http"], selector: "role == 'shop'" } };
+  const mixed = { protocol: tcp, destination: { ports: ["http", 443, [7000, 7010]] } } as const;
+  const notHttp = { protocol: tcp, destination: { notPorts: ["http"] } };
+  const notHttpOfPods = { protocol: tcp, destination: { notPorts: ["http"], selector: PODS } };
+  const tcpDns = { protocol: tcp, ...dns };
+  const notNobody = { destination: { notPorts: ["nobody"] } };
+  const notHttpNor81 = { protocol: tcp, destination: { notPorts: ["http", 81] } };
+  const fromHttp = { protocol: tcp, source: { ports: ["http"] } };
+  const ofNew = { protocol: tcp, destination: { ports: ["http"], selector: "role == 'new'" } };
+  const notOfNew = { protocol: tcp, destination: { notPorts: ["http"], selector: "role == 'new'" } };
+  check([
+    ["are each endpoint's own number", http, to("10.65.0.1", 8080), true],
+    ["another endpoint's number is not it", http, to("10.65.0.1", 9090), false],
+    ["at all its addresses", http, to("10.65.0.2", 8080), true],
+    ["of endpoints of every node", http, to("10.65.1.1", 9090), true],
+    ["of HostEndpoints", http, to("10.0.0.4", 80), true],
+    ["not of addresses nobody has", http, to("192.0.2.9", 8080), false],
+    ["only of endpoints the selector chooses", shopHttp, to("10.65.0.1", 8080), true],
+    ["not of others", shopHttp, to("10.65.1.1", 9090), false],
+    ["not of others with the same address (trap 45)", ofNew, to("10.65.2.1", 7000), false],
+    ["negated, of others with the same address neither", notOfNew, to("10.65.2.1", 7000), true],
+    ["without protocol: the one the endpoint declares, UDP", dns, to("10.65.0.1", 53, udp), true],
+    ["and not another", dns, to("10.65.0.1", 53, tcp), false],
+    ["and TCP where it declares TCP", dns, to("10.65.1.1", 53, tcp), true],
+    ["with protocol: a name declared for another never matches (trap 42)", tcpDns, to("10.65.0.1", 53, udp), false],
+    ["an unknown name never matches (trap 42)", { destination: { ports: ["nobody"] } }, to("10.65.0.1", 8080), false],
+    ["beside numbers: by name", mixed, to("10.65.0.1", 8080), true],
+    ["beside numbers: by number, to anybody", mixed, to("192.0.2.9", 443), true],
+    ["beside numbers: by range", mixed, to("192.0.2.9", 7010), true],
+    ["beside numbers: by neither", mixed, to("192.0.2.9", 8080), false],
+    ["as source ports", fromHttp, { from: "10.65.0.1", sourcePort: 8080, port: 1 }, true],
+    ["as source ports, at the destination", fromHttp, { to: "10.65.0.1", sourcePort: 1, port: 8080 }, false],
+    ["negated: the port itself", notHttp, to("10.65.0.1", 8080), false],
+    ["negated: another port of it", notHttp, to("10.65.0.1", 81), true],
+    ["negated: anybody else", notHttp, to("192.0.2.9", 8080), true],
+    ["negated with a selector: the port itself", notHttpOfPods, to("10.65.1.1", 9090), false],
+    ["negated with a selector: chosen, another port", notHttpOfPods, to("10.65.1.1", 8080), true],
+    ["negated with a selector: not chosen", notHttpOfPods, to("10.0.0.4", 81), false],
+    ["negated, unknown name: always holds", notNobody, to("10.65.0.1", 8080), true],
+    ["negated, for ICMP, which has no port: holds", notNobody, { to: "10.65.0.1", icmp: [8, 0] }, true],
+    ["negated numbers and names must both hold: the number", notHttpNor81, to("10.65.0.1", 81), false],
+    ["negated numbers and names must both hold: the name", notHttpNor81, to("10.65.0.1", 8080), false],
+    ["negated numbers and names must both hold: neither", notHttpNor81, to("10.65.0.1", 82), true],
+  ]);
+
+  it("a part of a TCP packet, without its ports, meets no named port, not even negated", () => {
+    const whole = packet({ to: "10.65.0.1" });
+    const headless: PolicyPacket = { ...whole, sourcePort: undefined, destinationPort: undefined };
+    expect(ruleMatches(SET, rule(http), headless)).toBe(false);
+    expect(ruleMatches(SET, rule(notHttp), headless)).toBe(false);
+  });
+});
+
+describe("services (SEMANTICS 1.4)", () => {
+  const service = [backend("10.65.0.1", 80), backend("10.65.1.1", 81), backend("10.65.1.1", 53, udp)];
+  const to = { destination: { service } };
+  const tcpTo = { protocol: tcp, ...to };
+  const fromService = { source: { service } };
+  check([
+    ["as a destination a backend's address, protocol and port", to, { to: "10.65.0.1", port: 80 }, true],
+    ["another backend's port", to, { to: "10.65.0.1", port: 81 }, false],
+    ["another protocol", to, { to: "10.65.1.1", port: 81, protocol: udp }, false],
+    ["each backend its own", to, { to: "10.65.1.1", port: 53, protocol: udp }, true],
+    ["an address that is none", to, { to: "10.65.0.2", port: 80 }, false],
+    ["as a source a backend's address, whatever the port (row 81)", fromService, { from: "10.65.0.1", port: 9 }, true],
+    ["and whatever the protocol", fromService, { from: "10.65.1.1", icmp: [8, 0] }, true],
+    ["an address that is none, as a source", fromService, { from: "10.65.0.2" }, false],
+    ["without backends matches nothing", { destination: { service: [] } }, { to: "10.65.0.1", port: 80 }, false],
+    ["with the rule's protocol, both must hold", tcpTo, { to: "10.65.1.1", port: 53, protocol: udp }, false],
+  ]);
 });

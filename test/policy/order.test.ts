@@ -1,17 +1,22 @@
 import { describe, expect, it } from "vitest";
-import type { Direction, GlobalNetworkPolicy, ResourceSet } from "../../src/resources/types.ts";
+import type { Direction, Endpoint, Policy, ResourceSet } from "../../src/resources/types.ts";
 import type { PolicyClass } from "../../src/policy/decision.ts";
 import { comparePolicies, governs, hasForwardPolicies, sortedTiers, tierPolicies } from "../../src/policy/order.ts";
-import { hostEndpoint, policy, resourceSet, tier } from "./build.ts";
+import { hostEndpoint, kubernetesPolicy, policy, resourceSet, tier, workloadEndpoint } from "./build.ts";
 
 const endpoint = hostEndpoint({ labels: { role: "web" } });
 
-function names(policies: readonly GlobalNetworkPolicy[]): string[] {
+function names(policies: readonly Policy[]): string[] {
   return policies.map(({ name }) => name);
 }
 
-function listed(set: ResourceSet, policyClass: PolicyClass, direction: Direction): string[] {
-  return tierPolicies(set, endpoint, policyClass, direction).map(
+function listed(
+  set: ResourceSet,
+  policyClass: PolicyClass,
+  direction: Direction,
+  on: Endpoint = endpoint,
+): string[] {
+  return tierPolicies(set, on, policyClass, direction).map(
     ({ tier, policies }) => `${tier.name}: ${names(policies).join(" ")}`,
   );
 }
@@ -36,6 +41,30 @@ describe("the order of policies (SEMANTICS 1.7)", () => {
       const policies = tied.map((name) => policy({ name, order }));
       expect(names(policies.toSorted(comparePolicies))).toEqual(expected);
     }
+  });
+
+  it("breaks ties over all kinds: name first, then namespace, then kind (trap 50)", () => {
+    const policies = [
+      kubernetesPolicy({ name: "c", namespace: "red" }),
+      policy({ name: "b", namespace: "red", order: 1000 }),
+      kubernetesPolicy({ name: "b", namespace: "blue" }),
+      policy({ name: "b", namespace: "blue", order: 1000 }),
+      policy({ name: "b", order: 1000 }),
+      kubernetesPolicy({ name: "a", namespace: "red" }),
+      policy({ name: "d", order: 999 }),
+      policy({ name: "a" }),
+    ];
+    const sorted = policies.toSorted(comparePolicies).map(({ name, namespace, kind }) => [name, namespace ?? "", kind]);
+    expect(sorted.map((each) => each.join("/"))).toEqual([
+      "d//GlobalNetworkPolicy",
+      "a/red/KubernetesNetworkPolicy",
+      "b//GlobalNetworkPolicy",
+      "b/blue/KubernetesNetworkPolicy",
+      "b/blue/NetworkPolicy",
+      "b/red/NetworkPolicy",
+      "c/red/KubernetesNetworkPolicy",
+      "a//GlobalNetworkPolicy",
+    ]);
   });
 });
 
@@ -82,5 +111,48 @@ describe("the policies of an endpoint", () => {
     expect(governs(elsewhere, endpoint)).toBe(false);
     const without = resourceSet({ policies: [elsewhere, policy({ name: "normal" })] });
     expect(hasForwardPolicies(without, endpoint)).toBe(false);
+  });
+
+  it("do not include staged ones", () => {
+    const staged = policy({ name: "s", staged: true, types: ["ingress"], applyOnForward: true });
+    const set = resourceSet({ policies: [staged] });
+    expect(listed(set, "normal", "ingress")).toEqual([]);
+    expect(hasForwardPolicies(set, endpoint)).toBe(false);
+  });
+});
+
+describe("the class of a policy (SEMANTICS 3.1)", () => {
+  const both = { types: ["ingress", "egress"] } as const;
+  const set = resourceSet({
+    policies: [
+      policy({ name: "plain", ...both }),
+      policy({ name: "forwarded", ...both, applyOnForward: true }),
+      policy({ name: "before-dnat", preDNAT: true, applyOnForward: true, types: ["ingress"] }),
+      policy({ name: "untracked", ...both, doNotTrack: true, applyOnForward: true }),
+    ],
+  });
+
+  it("on a HostEndpoint: applyOnForward is normal too, preDNAT and doNotTrack are nothing else (trap 13)", () => {
+    expect(listed(set, "normal", "ingress")).toEqual(["default: forwarded plain"]);
+    expect(listed(set, "forward", "ingress")).toEqual(["default: forwarded"]);
+    expect(listed(set, "preDNAT", "ingress")).toEqual(["default: before-dnat"]);
+    expect(listed(set, "untracked", "ingress")).toEqual(["default: untracked"]);
+    expect(listed(set, "untracked", "egress")).toEqual(["default: untracked"]);
+    expect(hasForwardPolicies(resourceSet({ policies: set.policies.filter((p) => p.preDNAT) }), endpoint)).toBe(false);
+  });
+
+  it("on a WorkloadEndpoint is normal, or nothing for preDNAT and doNotTrack", () => {
+    const pod = workloadEndpoint();
+    expect(listed(set, "normal", "ingress", pod)).toEqual(["default: forwarded plain"]);
+    for (const policyClass of ["forward", "preDNAT", "untracked"] as const) {
+      expect(listed(set, policyClass, "ingress", pod)).toEqual([]);
+    }
+  });
+
+  it("of a namespaced policy never reaches a HostEndpoint or another namespace (SEMANTICS 1.9)", () => {
+    const namespaced = resourceSet({ policies: [policy({ name: "np", namespace: "blue" })] });
+    expect(listed(namespaced, "normal", "ingress")).toEqual([]);
+    expect(listed(namespaced, "normal", "ingress", workloadEndpoint({ namespace: "red" }))).toEqual([]);
+    expect(listed(namespaced, "normal", "ingress", workloadEndpoint({ namespace: "blue" }))).toEqual(["default: np"]);
   });
 });

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { formatCidr } from "../../src/address/address.ts";
 import { loadResources } from "../../src/resources/load.ts";
-import type { GlobalNetworkPolicy, HostEndpoint, Rule } from "../../src/resources/types.ts";
+import type { HostEndpoint, Policy, Rule } from "../../src/resources/types.ts";
 import { inRule, loadText, policy, resource } from "./temporary-folder.ts";
 
-function loadPolicy(text: string): { policy: GlobalNetworkPolicy; warnings: string[] } {
+function loadPolicy(text: string): { policy: Policy; warnings: string[] } {
   const { resources, errors, warnings } = loadText(text);
   expect(errors.map((error) => error.message)).toEqual([]);
   const [only] = resources.policies;
@@ -63,7 +63,7 @@ describe("a folder of realistic policies", () => {
         denyAction: "Reject",
       },
     ]);
-    const web = resources.policies[1] as GlobalNetworkPolicy;
+    const web = resources.policies[1] as Policy;
     expect(web.types).toEqual(["ingress", "egress"]);
     expect(web.selector.text).toBe("role == 'web'");
     expect(web.ingress.map((rule) => rule.location.line)).toEqual([30, 34, 37, 40, 43]);

@@ -80,8 +80,8 @@ describe("which documents are read", () => {
 
   it("kinds that are no policy are ignored with a warning", () => {
     const text = [
-      ["v1", "Pod"],
-      ["v1", "Namespace"],
+      ["v1", "ConfigMap"],
+      ["v1", "Endpoints"],
       ["apps/v1", "Deployment"],
       ["networking.k8s.io/v1", "Ingress"],
       ["projectcalico.org/v3", "IPPool"],
