@@ -1,35 +1,53 @@
 /**
- * `rampart check PATH...`: validates resources without a daemon. Problems go
- * to stderr one a line, the summary to stdout; with --json stdout is one array
- * of every problem and nothing else.
+ * `rampart check PATH...`: validates resources without a daemon, and warns of
+ * what is valid but hardly meant. Problems go to stderr one a line, the summary
+ * to stdout; with --json stdout is one array of every problem and nothing else.
  */
+import { hostname, networkInterfaces } from "node:os";
 import type { Command } from "commander";
-import { formatError } from "../errors/rampart-error.ts";
-import type { SourceLocation } from "../errors/rampart-error.ts";
+import { parseAddress } from "../address/address.ts";
+import { formatError, RampartError } from "../errors/rampart-error.ts";
+import type { ErrorCode, RampartErrorOptions, SourceLocation } from "../errors/rampart-error.ts";
+import { lint } from "../lint/lint.ts";
+import type { Host } from "../lint/locks-out.ts";
+import { readSshConnection } from "../lint/ssh-session.ts";
+import type { Interface } from "../policy/endpoint-choice.ts";
 import type { LoadResult } from "../resources/load.ts";
 import { loadResources } from "../resources/load.ts";
 
 interface Problem {
   readonly severity: "error" | "warning";
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | undefined;
   readonly location: SourceLocation | undefined;
 }
 
-/** Returns the exit code: 0 if the resources could be applied, 1 if not. Warnings do not change it. */
-export function checkCommand(paths: readonly string[], options: { readonly json?: boolean }): number {
+export interface CheckOptions {
+  readonly json?: boolean;
+  /** Warnings fail the check too. */
+  readonly strict?: boolean;
+  /** Name of this host in the files; default its host name. */
+  readonly node?: string;
+}
+
+/**
+ * Returns the exit code: 0 if the resources could be applied, 1 if not; warnings change it only if `strict`. Resources
+ * with errors are incomplete, so that nothing more is looked for in them.
+ */
+export function checkCommand(paths: readonly string[], options: CheckOptions, host = thisHost(options)): number {
   const result = loadResources(paths);
+  const problems = [...loadProblems(result), ...(result.errors.length === 0 ? lintProblems(result, host) : [])];
+  const warnings = problems.filter(({ severity }) => severity === "warning").length;
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify(problems(result), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
   } else {
-    for (const error of result.errors) process.stderr.write(`${formatError(error)}\n`);
-    for (const { code, message, location } of result.warnings) {
-      process.stderr.write(`${location.file}:${location.line}:${location.column}: ${code} ${message}\n`);
+    for (const { code, message, ...at } of problems) {
+      process.stderr.write(`${formatError(new RampartError(code, message, defined(at)))}\n`);
     }
-    process.stdout.write(`${summary(result)}\n`);
+    process.stdout.write(`${summary(result, warnings)}\n`);
   }
-  return result.errors.length === 0 ? 0 : 1;
+  return result.errors.length > 0 || (options.strict === true && warnings > 0) ? 1 : 0;
 }
 
 export function registerCheck(program: Command): void {
@@ -38,31 +56,41 @@ export function registerCheck(program: Command): void {
     .description("validate policy files and directories, without a daemon; exits with 1 if there is an error")
     .argument("<paths...>", "files, or directories of *.yaml, *.yml and *.json")
     .option("--json", "print every error and warning as one JSON array")
-    .action((paths: string[], options: { json?: boolean }) => {
+    .option("--strict", "exit with 1 if there is a warning, too")
+    .option("--node <name>", "name of this host in the files (default: its host name)")
+    .action((paths: string[], options: CheckOptions) => {
       process.exitCode = checkCommand(paths, options);
     });
 }
 
-function problems(result: LoadResult): Problem[] {
+/** Who and where we are, for the question whether the policies would end this session. */
+function thisHost({ node = hostname() }: CheckOptions): Host {
+  const interfaces = Object.entries(networkInterfaces()).map(([name, entries = []]): Interface => ({
+    name,
+    addresses: entries.flatMap(({ address }) => parseAddress(address) ?? []),
+  }));
+  return { node, interfaces, session: readSshConnection(process.env["SSH_CONNECTION"]) };
+}
+
+function loadProblems({ errors, warnings }: LoadResult): Problem[] {
   return [
-    ...result.errors.map(({ code, message, hint, location }): Problem => ({
-      severity: "error",
-      code,
-      message,
-      hint,
-      location,
-    })),
-    ...result.warnings.map(({ code, message, location }): Problem => ({
-      severity: "warning",
-      code,
-      message,
-      hint: undefined,
-      location,
-    })),
+    ...errors.map(({ code, message, hint, location }): Problem => {
+      return { severity: "error", code, message, hint, location };
+    }),
+    ...warnings.map((warning): Problem => ({ severity: "warning", hint: undefined, ...warning })),
   ];
 }
 
-function summary({ resources, errors, warnings, files }: LoadResult): string {
+function lintProblems({ resources }: LoadResult, host: Host): Problem[] {
+  return lint(resources, host).map((warning): Problem => ({ severity: "warning", ...warning }));
+}
+
+/** Only what is there: an absent option and one that is undefined are not the same to a constructor. */
+function defined({ hint, location }: Pick<Problem, "hint" | "location">): RampartErrorOptions {
+  return { ...(hint === undefined ? {} : { hint }), ...(location === undefined ? {} : { location }) };
+}
+
+function summary({ resources, errors, files }: LoadResult, warnings: number): string {
   const found = [
     count(resources.policies.length, "policy", "policies"),
     count(resources.hostEndpoints.length, "host endpoint", "host endpoints"),
@@ -70,7 +98,7 @@ function summary({ resources, errors, warnings, files }: LoadResult): string {
     count(resources.tiers.length, "tier", "tiers"),
   ].join(", ");
   const verdict = errors.length === 0 ? "ok" : "not applicable as it is";
-  const counts = `${count(errors.length, "error", "errors")}, ${count(warnings.length, "warning", "warnings")}`;
+  const counts = `${count(errors.length, "error", "errors")}, ${count(warnings, "warning", "warnings")}`;
   return `${verdict}: ${count(files.length, "file", "files")}, ${found}; ${counts}`;
 }
 
