@@ -14,7 +14,9 @@
 #include <linux/sock_diag.h>
 #include <node_api.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "addon.h"
@@ -23,8 +25,13 @@
 #include "netlink.h"
 
 #define VERDICT_HOLD 255
-/* Full batches taken in one wake-up, so that timers and messages of the same thread get their turn. */
-#define ROUNDS_PER_WAKEUP 8
+/* What is taken in one wake-up, so that timers and messages of the same thread get their turn. */
+#define BATCHES_PER_WAKEUP 64
+#define PACKETS_PER_WAKEUP 512
+/* From here on a batch pays for its system calls, and waiting for more would only delay it. */
+#define LARGE_BATCH 64
+/* Nanoseconds by which the kernel may prolong this thread's sleeps; 50,000 unless told. */
+#define TIMER_SLACK 1000
 
 static const napi_type_tag QUEUE_TAG = {0x7f3a1c2e5b804d61, 0x9d0e6b7341fa2c58};
 
@@ -38,6 +45,11 @@ struct queue {
   struct iovec slots[QUEUE_BATCH_LIMIT];
   _Alignas(struct nlmsghdr) uint8_t verdicts[QUEUE_BATCH_LIMIT * QUEUE_VERDICT_SIZE];
   uint32_t receive_buffer;
+  /* A packet may be in the queue that none of our messages named: held by the callback, or not understood. */
+  bool waiting;
+  /* Id of the packet read last, once there was one. */
+  bool ordered;
+  uint32_t last_id;
   uint64_t packet_count;
   uint64_t batch_count;
   uint64_t truncated;
@@ -46,29 +58,58 @@ struct queue {
   uint64_t unanswered;
 };
 
+/* Whether packet id `a` was given out after `b`; ids wrap. */
+static bool id_follows(uint32_t a, uint32_t b) {
+  return (int32_t)(a - b) > 0;
+}
+
 static bool known_verdict(uint8_t verdict) {
   return verdict == NF_DROP || verdict == NF_ACCEPT || verdict == NF_QUEUE || verdict == NF_REPEAT;
 }
 
-/* Appends the verdicts of `count` packets after `length` bytes; returns the new length. */
+/* Whether packet `i` may have the verdict of the packet before it by the same message. */
+static bool same_answer(const struct packet_batch *batch, uint32_t i) {
+  bool marked = batch->verdict_mark[i] != batch->mark[i];
+  return batch->verdict[i] == batch->verdict[i - 1] && batch->verdict_mark[i] == batch->verdict_mark[i - 1] &&
+         marked == (batch->verdict_mark[i - 1] != batch->mark[i - 1]) && id_follows(batch->id[i], batch->id[i - 1]);
+}
+
+/*
+ * Appends the verdicts of `count` packets after `length` bytes; returns the new length. A run of packets with one
+ * answer takes one message, which the kernel applies to all packets up to an id that still wait, so it is sent only
+ * while every older packet is known to have its verdict.
+ */
 static size_t write_verdicts(struct queue *queue, uint32_t count, size_t length) {
   const struct packet_batch *batch = &queue->batch;
   for (uint32_t i = 0; i < count; i++) {
-    uint8_t verdict = batch->verdict[i];
-    if (verdict == VERDICT_HOLD) continue;
-    if (!known_verdict(verdict)) {
-      verdict = NF_DROP;
+    if (batch->verdict[i] == VERDICT_HOLD) queue->waiting = true;
+    else if (!known_verdict(batch->verdict[i])) {
+      batch->verdict[i] = NF_DROP;
       queue->unanswered++;
     }
-    bool marked = verdict != NF_DROP && batch->verdict_mark[i] != batch->mark[i];
-    length += queue_write_verdict(queue->verdicts + length, queue->options.queue, batch->id[i], verdict,
-                                  marked ? &batch->verdict_mark[i] : NULL);
+  }
+  for (uint32_t first = 0, end; first < count; first = end) {
+    end = first + 1;
+    uint8_t verdict = batch->verdict[first];
+    if (verdict == VERDICT_HOLD) continue;
+    if (!queue->waiting) while (end < count && same_answer(batch, end)) end++;
+    bool marked = verdict != NF_DROP && batch->verdict_mark[first] != batch->mark[first];
+    length += queue_write_verdict(queue->verdicts + length, queue->options.queue, batch->id[end - 1], verdict,
+                                  marked ? &batch->verdict_mark[first] : NULL, end - first > 1);
   }
   return length;
 }
 
 static void send_verdicts(struct queue *queue, size_t length, uint32_t count) {
   if (length > 0 && netlink_send(queue->source.fd, queue->verdicts, length) < 0) queue->verdict_errors += count;
+}
+
+/* Packets without a verdict of ours, or out of order, end the sending of one message for many. */
+static void note_order(struct queue *queue, enum queue_message kind, uint32_t index) {
+  uint32_t id = queue->batch.id[index];
+  if (kind == QUEUE_UNRECOGNIZED || (queue->ordered && !id_follows(id, queue->last_id))) queue->waiting = true;
+  queue->ordered = true;
+  queue->last_id = id;
 }
 
 /* Sorts `received` datagrams: packets to the front of the batch, DROP at once for those without bytes. */
@@ -78,6 +119,7 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
     bool cut = queue->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
     enum queue_message kind =
         queue_read_message(&queue->batch, count, i * queue->slot_size, queue->messages[i].msg_len);
+    if (kind != QUEUE_REFUSED) note_order(queue, kind, count);
     if (kind == QUEUE_PACKET && !cut) {
       count++;
     } else if (kind == QUEUE_REFUSED) {
@@ -87,7 +129,7 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
       else queue->malformed++;
       if (kind != QUEUE_UNRECOGNIZED)
         *verdict_length += queue_write_verdict(queue->verdicts + *verdict_length, queue->options.queue,
-                                               queue->batch.id[count], NF_DROP, NULL);
+                                               queue->batch.id[count], NF_DROP, NULL, false);
     }
   }
   return count;
@@ -116,10 +158,21 @@ static void deliver(struct queue *queue, uint32_t count, size_t verdict_length) 
   napi_close_handle_scope(env, scope);
 }
 
+/*
+ * After packets that came close together, a short sleep: those that follow are read in one batch, and their senders
+ * wake nobody. A packet that comes alone is never made to wait.
+ */
+static void gather(const struct queue *queue, uint32_t received) {
+  if (queue->options.gather == 0 || received < 2 || received >= LARGE_BATCH) return;
+  struct timespec pause = {.tv_nsec = (long)queue->options.gather * 1000};
+  nanosleep(&pause, NULL);
+}
+
 static void on_readable(struct event_source *source) {
   struct queue *queue = (struct queue *)source;
   uint32_t batch = queue->options.batch;
-  for (int round = 0; round < ROUNDS_PER_WAKEUP; round++) {
+  uint32_t taken = 0;
+  for (int round = 0; round < BATCHES_PER_WAKEUP && taken < PACKETS_PER_WAKEUP; round++) {
     int received = recvmmsg(source->fd, queue->messages, batch, MSG_DONTWAIT, NULL);
     if (received < 0) {
       /* A pending error is reported once and hides the messages behind it. */
@@ -130,7 +183,9 @@ static void on_readable(struct event_source *source) {
     uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
     if (count > 0) deliver(queue, count, verdict_length);
     else send_verdicts(queue, verdict_length, 1);
-    if (source->closed || (uint32_t)received < batch) return;
+    if (source->closed) return;
+    taken += (uint32_t)received;
+    gather(queue, (uint32_t)received);
   }
 }
 
@@ -141,6 +196,7 @@ static napi_value queue_start(napi_env env, napi_callback_info info) {
   if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
   if (queue->source.started) return js_throw(env, "ERR_INVALID_STATE", "the queue was started before");
   napi_get_cb_info(env, info, NULL, NULL, &self, NULL);
+  if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
   int error = event_source_start(&queue->source, self, callback, "RampartQueue");
   return error < 0 ? js_throw_errno(env, error, "uv_poll_start") : NULL;
 }
@@ -154,7 +210,8 @@ static napi_value queue_send(napi_env env, napi_callback_info info) {
   if (verdict > UINT8_MAX || !known_verdict((uint8_t)verdict)) verdict = NF_DROP;
   /* Not the batch's buffer: this may be called from inside the callback. */
   _Alignas(struct nlmsghdr) uint8_t message[QUEUE_VERDICT_SIZE];
-  size_t length = queue_write_verdict(message, queue->options.queue, js_uint32(env, arguments[0]), verdict, &mark);
+  size_t length = queue_write_verdict(message, queue->options.queue, js_uint32(env, arguments[0]), verdict, &mark,
+                                      false);
   if (netlink_send(queue->source.fd, message, length) < 0) queue->verdict_errors++;
   return NULL;
 }
@@ -236,6 +293,7 @@ static struct queue_options read_options(napi_env env, napi_value object) {
       .max_length = js_option_uint32(env, object, "maxLength"),
       .receive_buffer = js_option_uint32(env, object, "receiveBuffer"),
       .batch = js_option_uint32(env, object, "batch"),
+      .gather = js_option_uint32(env, object, "gather"),
       .gso = js_option_bool(env, object, "gso"),
       .fail_open = js_option_bool(env, object, "failOpen"),
       .uid_gid = js_option_bool(env, object, "uidGid"),

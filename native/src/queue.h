@@ -21,6 +21,8 @@ struct queue_options {
   uint32_t max_length;
   uint32_t receive_buffer;
   uint32_t batch;
+  /* Microseconds, below one million. */
+  uint32_t gather;
   bool gso;
   bool fail_open;
   bool uid_gid;
@@ -61,7 +63,11 @@ enum queue_message {
 /* Reads the message at slab[start .. start + received) into entry `index`. */
 enum queue_message queue_read_message(struct packet_batch *batch, uint32_t index, size_t start, size_t received);
 
-/* Writes one verdict at `to`, with a mark when `mark` is not NULL; returns its length. */
-size_t queue_write_verdict(uint8_t *to, uint16_t queue, uint32_t id, uint32_t verdict, const uint32_t *mark);
+/*
+ * Writes a verdict at `to`, with a mark when `mark` is not NULL; returns its length. With `all_before` it is for every
+ * packet that waits in the queue with an id up to `id`.
+ */
+size_t queue_write_verdict(uint8_t *to, uint16_t queue, uint32_t id, uint32_t verdict, const uint32_t *mark,
+                           bool all_before);
 
 #endif

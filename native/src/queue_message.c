@@ -72,9 +72,10 @@ enum queue_message queue_read_message(struct packet_batch *batch, uint32_t index
   return QUEUE_PACKET;
 }
 
-size_t queue_write_verdict(uint8_t *to, uint16_t queue, uint32_t id, uint32_t verdict, const uint32_t *mark) {
-  struct nlmsghdr *message =
-      netlink_begin_netfilter(to, NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT, 0, AF_UNSPEC, queue);
+size_t queue_write_verdict(uint8_t *to, uint16_t queue, uint32_t id, uint32_t verdict, const uint32_t *mark,
+                           bool all_before) {
+  uint16_t type = all_before ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT;
+  struct nlmsghdr *message = netlink_begin_netfilter(to, NFNL_SUBSYS_QUEUE, type, 0, AF_UNSPEC, queue);
   struct nfqnl_msg_verdict_hdr header = {.verdict = htonl(verdict), .id = htonl(id)};
   netlink_add(message, NFQA_VERDICT_HDR, &header, sizeof header);
   if (mark != NULL) netlink_add_be32(message, NFQA_MARK, *mark);

@@ -76,6 +76,7 @@ const sections = {
     workers: wholeNumber(1, 64).default(1),
     maxLength: wholeNumber(16, 1_000_000).default(8192),
     copyRange: wholeNumber(64, 65_535).default(512),
+    gatherMicros: wholeNumber(0, 1000).default(20),
     receiveBuffer: wholeNumber(64 * 1024, 1024 * MIB).optional(),
     failOpen: flag.default(false),
   }),

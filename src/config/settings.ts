@@ -37,6 +37,8 @@ export interface Settings {
     readonly maxLength: number;
     /** Bytes of each packet that are looked at. */
     readonly copyRange: number;
+    /** Microseconds that packets which come close together may wait for one another. */
+    readonly gatherMicros: number;
     /** Socket receive buffer, bytes a queue. */
     readonly receiveBuffer: number;
     readonly failOpen: boolean;

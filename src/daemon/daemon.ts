@@ -71,6 +71,7 @@ export class Daemon {
       workers: settings.queue.workers,
       maxLength: settings.queue.maxLength,
       copyRange: settings.queue.copyRange,
+      gather: settings.queue.gatherMicros,
       receiveBuffer: settings.queue.receiveBuffer,
       failOpen: settings.queue.failOpen,
       marks: settings.marks,

@@ -24,6 +24,7 @@ export interface WorkerPoolOptions {
   readonly workers: number;
   readonly maxLength: number;
   readonly copyRange: number;
+  readonly gather: number;
   readonly receiveBuffer: number;
   readonly failOpen: boolean;
   readonly marks: MarkMasks;
@@ -141,6 +142,7 @@ export class WorkerPool {
       queue: {
         queue,
         copyRange: options.copyRange,
+        gather: options.gather,
         maxLength: options.maxLength,
         receiveBuffer: options.receiveBuffer,
         gso: true,

@@ -25,6 +25,8 @@ export interface NativeQueueOptions {
   readonly conntrack: boolean;
   /** Packets a batch at most, 1 to 256. */
   readonly batch: number;
+  /** Microseconds to sleep after a small batch of two packets or more, so that the next is larger; 0 to 1000. */
+  readonly gather: number;
 }
 
 /** Index i of every array describes packet i of the batch in hand. */

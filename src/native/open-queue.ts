@@ -15,6 +15,7 @@ const RANGES = {
   maxLength: [1, 1_048_576],
   receiveBuffer: [4096, 1_073_741_823],
   batch: [1, 256],
+  gather: [0, 1000],
 } as const satisfies Partial<Record<keyof NativeQueueOptions, readonly [number, number]>>;
 
 const FLAGS = ["gso", "failOpen", "uidGid", "conntrack"] as const satisfies readonly (keyof NativeQueueOptions)[];

@@ -45,6 +45,7 @@ describe("defaults", () => {
           workers: 1,
           maxLength: 8192,
           copyRange: 512,
+          gatherMicros: 20,
           receiveBuffer: 33_554_432,
           failOpen: false,
         },

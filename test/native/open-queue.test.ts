@@ -19,6 +19,7 @@ const valid: NativeQueueOptions = {
   uidGid: true,
   conntrack: true,
   batch: 64,
+  gather: 20,
 };
 
 describe("options are checked before the kernel is asked", () => {
@@ -33,6 +34,7 @@ describe("options are checked before the kernel is asked", () => {
     [{ receiveBuffer: Number.NaN }, "queue option receiveBuffer is NaN"],
     [{ batch: 257 }, "queue option batch is 257"],
     [{ batch: undefined }, "queue option batch is undefined"],
+    [{ gather: 1001 }, "queue option gather is 1001"],
     [{ failOpen: "yes" }, "queue option failOpen is yes"],
     [{ gso: 1 }, "queue option gso is 1"],
   ])("%o", (wrong, message) => {

@@ -42,6 +42,23 @@ describe("verdicts", () => {
     expect(await run("hold")).toEqual({ before: [], arrived: ["second", "third"] });
   });
 
+  test("one message for many packets answers each as it was decided, in runs of any length, with marks or without", async () => {
+    const { arrived, expected, stats } = await run<{ arrived: string[]; expected: string[]; stats: { verdictErrors: number } }>(
+      "runs",
+    );
+    expect(expected.length).toBeGreaterThan(100);
+    expect(arrived).toEqual(expected);
+    expect(stats.verdictErrors).toBe(0);
+  });
+
+  test("packets accepted behind a held one do not let it through", async () => {
+    const { before, after } = await run<{ before: string[]; after: string[] }>("heldAmongAccepted");
+    expect(before).toHaveLength(499);
+    expect(before).not.toContain("packet 7");
+    expect(after).toHaveLength(500);
+    expect(after.at(-1)).toBe("packet 7");
+  });
+
   test("an exception in the callback drops the batch and reaches uncaughtException; the next is served", async () => {
     expect(await run("exception")).toEqual({ arrived: ["fine"], seen: ["bad packet"], unanswered: 1 });
   });
