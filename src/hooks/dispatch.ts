@@ -92,8 +92,9 @@ function postroutingRules(config: HookConfig): string[] {
     ? [governedRest("POSTROUTING")]
     : [...named(config, "POSTROUTING", output.interfaces, "-o"), gotoRule("ungoverned", "", PASS_CHAIN)];
   return [
+    // First, because it is all that most packets meet here.
+    rule("not-postponed", `-m mark --mark 0x0/${hex((marks.rawBit | marks.verdictBits) >>> 0)}`, "RETURN"),
     gotoRule("judged", undecidedMatch(config).replace("--mark", "! --mark"), decide),
-    rule("not-postponed", `-m mark --mark 0x0/${hex(marks.rawBit)}`, "RETURN"),
     ...passed,
     ...governed,
   ];

@@ -7,7 +7,7 @@ import type { Family } from "../address/address.ts";
 import { answerMatches, openingMatches } from "./failsafe.ts";
 import type { HookConfig } from "./hook-config.ts";
 import { PacketVerdict } from "./marks.ts";
-import { connectionMatch, fastPathMatch, queueRule, verdictMatch } from "./match.ts";
+import { connectionMatch, fastPathMatch, queueRule, undecidedMatch, verdictMatch } from "./match.ts";
 import { workloadNeighbourRules } from "./neighbour-discovery.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
 import { acceptsBeforeRouting, governsLoopback, LOOPBACK, untracksOutbound } from "./scope.ts";
@@ -27,7 +27,7 @@ export function filterDecision(config: HookConfig, hook: FilterHook, family: Fam
     ...failsafeRules(config, hook, family),
     ...refusalRules(config, hook, family),
     ...(hook === "OUTPUT" ? ownErrorRules(family) : []),
-    ...askRules(config, hook === "FORWARD" && acceptsBeforeRouting(config)),
+    ...askRules(config, hook),
   ];
 }
 
@@ -41,7 +41,7 @@ export function workloadDecision(config: HookConfig, family: Family): string[] {
     ...(family === 6 ? workloadNeighbourRules() : []),
     rule("fast-path", fastPathMatch(config), "ACCEPT"),
     rule("answer", "-m conntrack --ctdir REPLY", "ACCEPT"),
-    ...askRules(config, false),
+    ...askRules(config, "INPUT"),
   ];
 }
 
@@ -93,24 +93,42 @@ function ownErrorRules(family: Family): string[] {
   return types.map((type) => rule("error", `${match} ${type} -m conntrack --ctstate RELATED`, "ACCEPT"));
 }
 
-/** INVALID, the verdicts that came back, and the question. `keepAccepted`: userspace must see that bit. */
-function askRules(config: HookConfig, keepAccepted: boolean): string[] {
-  const { marks, generation } = config;
-  const following = marks.nextGeneration(generation);
-  const carries = (code: number, of: number): string => verdictMatch(config, code, of);
+/** Chain in which a packet that brought no verdict is asked about. */
+export function askChain(hook: FilterHook): string {
+  return `RAMPART-${hook}-ASK`;
+}
+
+/** Tells userspace the packet's direction, where it may matter also what was accepted before, and hands it over. */
+export function questionRules(config: HookConfig, hook: FilterHook): string[] {
+  const { marks } = config;
+  const keepAccepted = hook === "FORWARD" && acceptsBeforeRouting(config);
   // Set either way, so that a bit somebody left in the mark cannot turn a packet's direction round.
   const cleared = (marks.replyBit | marks.rawBit | (keepAccepted ? 0 : marks.acceptedBit)) >>> 0;
   return [
+    rule("direction", "", `MARK --set-xmark 0x0/${hex(cleared)}`),
+    rule("reply", "-m conntrack --ctdir REPLY", `MARK --set-xmark ${hex(marks.replyBit)}/${hex(marks.replyBit)}`),
+    queueRule(config),
+  ];
+}
+
+/**
+ * INVALID, the verdicts that came back, and the question. Most packets bring no verdict and are asked about at once;
+ * a verdict of no generation in force is asked about again.
+ */
+function askRules(config: HookConfig, hook: FilterHook): string[] {
+  const { marks, generation } = config;
+  const following = marks.nextGeneration(generation);
+  const carries = (code: number, of: number): string => verdictMatch(config, code, of);
+  return [
     rule("invalid", "-m conntrack --ctstate INVALID", "DROP"),
     ...(config.adoptOlder ? [] : [rule("mid-stream", MID_STREAM, "DROP")]),
+    gotoRule("undecided", undecidedMatch(config), askChain(hook)),
     rule("allowed", carries(PacketVerdict.ALLOW, generation), ALLOW_CHAIN),
     rule("allowed-next", carries(PacketVerdict.ALLOW, following), next(ALLOW_CHAIN)),
     gotoRule("returned", carries(PacketVerdict.RETURN, generation), RETURN_CHAIN),
     gotoRule("returned-next", carries(PacketVerdict.RETURN, following), next(RETURN_CHAIN)),
     rule("rejected", carries(PacketVerdict.REJECT, generation), REJECT_CHAIN),
     rule("rejected-next", carries(PacketVerdict.REJECT, following), REJECT_CHAIN),
-    rule("direction", "", `MARK --set-xmark 0x0/${hex(cleared)}`),
-    rule("reply", "-m conntrack --ctdir REPLY", `MARK --set-xmark ${hex(marks.replyBit)}/${hex(marks.replyBit)}`),
-    queueRule(config),
+    ...questionRules(config, hook),
   ];
 }

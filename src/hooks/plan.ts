@@ -18,7 +18,7 @@
 import type { Family } from "../address/address.ts";
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
 import { decisionChain, dispatchRules, WORKLOAD_CHAIN } from "./dispatch.ts";
-import { filterDecision, workloadDecision } from "./filter-decision.ts";
+import { askChain, filterDecision, questionRules, workloadDecision } from "./filter-decision.ts";
 import type { HookConfig } from "./hook-config.ts";
 import type { HookName } from "./hook-point.ts";
 import { HOOK_POINTS, HOOKS, TABLES } from "./hook-point.ts";
@@ -41,8 +41,11 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
     if (rules.length === 0) continue;
     const to = `RAMPART-${hook}`;
     chains.push({ table, name: to, rules });
+    const leading = [...rules];
     for (const [name, decision] of decisionChains(config, hook, family)) {
-      if (rules.some((text) => targetOf(text) === name)) chains.push({ table, name, rules: decision });
+      if (!leading.some((text) => targetOf(text) === name)) continue;
+      chains.push({ table, name, rules: decision });
+      leading.push(...decision);
     }
     jumps.push({ table, from: base, position: 1, to, rule: rule("jump", "", to) });
   }
@@ -56,7 +59,7 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
   return { chains, jumps };
 }
 
-/** Every decision chain the hook's dispatch may lead to, by name. */
+/** Every chain of its own the hook's dispatch may lead to, by name; a chain comes behind those that lead to it. */
 function decisionChains(config: HookConfig, hook: HookName, family: Family): [string, string[]][] {
   const name = decisionChain(hook);
   switch (hook) {
@@ -72,10 +75,14 @@ function decisionChains(config: HookConfig, hook: HookName, family: Family): [st
       return [
         [name, filterDecision(config, hook, family)],
         [WORKLOAD_CHAIN, workloadDecision(config, family)],
+        [askChain(hook), questionRules(config, hook)],
       ];
     case "FORWARD":
     case "OUTPUT":
-      return [[name, filterDecision(config, hook, family)]];
+      return [
+        [name, filterDecision(config, hook, family)],
+        [askChain(hook), questionRules(config, hook)],
+      ];
   }
 }
 

@@ -58,11 +58,11 @@ const families = fc.constantFrom(4 as const, 6 as const);
 const MAY_BE_CALLED: ReadonlySet<string | undefined> = new Set(["RAMPART-ND", "RAMPART-ALLOW", "RAMPART-ALLOW-NEXT", "RAMPART-REJECT"]);
 
 describe("for every configuration", () => {
-  test("a decision chain ends in the queue; filter's has nothing that returns but RETURN verdicts", () => {
+  test("a decision chain ends in the queue, and so does what it asks through; filter's has nothing that returns but RETURN verdicts", () => {
     fc.assert(
       fc.property(configs, families, (config, family) => {
         for (const { table, name, rules } of planHooks(config, family).chains) {
-          if (!/-(DECIDE|WORKLOAD)$/.test(name)) continue;
+          if (!/-(DECIDE|WORKLOAD|ASK)$/.test(name)) continue;
           expect(targetOf(rules.at(-1) as string)).toBe("NFQUEUE");
           const forbidden = table === "filter" ? "-j RETURN" : "-j ACCEPT";
           expect(rules.filter((rule) => rule.includes(forbidden))).toEqual([]);

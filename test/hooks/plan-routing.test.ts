@@ -224,8 +224,8 @@ describe("local packets that DNAT sends elsewhere", () => {
   test("OUTPUT says so in the mark, POSTROUTING judges them on their way out, and nobody else", () => {
     expect(chain(config, 4, "RAMPART-POSTPONE")).toEqual(["-j MARK --set-xmark 0x10000000/0xff000000", "-j RETURN"]);
     expect(chain(config, 4, "RAMPART-POSTROUTING", "mangle")).toEqual([
+      "-m mark --mark 0x0/0x13000000 -j RETURN",
       "-m mark ! --mark 0x0/0x3000000 -g RAMPART-POSTROUTING-DECIDE",
-      "-m mark --mark 0x0/0x10000000 -j RETURN",
       "-o lo -g RAMPART-PASS",
       "-o cali+ -g RAMPART-PASS",
       "-g RAMPART-POSTROUTING-DECIDE",

@@ -10,6 +10,7 @@ describe("the text for one governed interface", () => {
       `*filter
 :RAMPART-INPUT - [0:0]
 :RAMPART-INPUT-DECIDE - [0:0]
+:RAMPART-INPUT-ASK - [0:0]
 :RAMPART-ALLOW - [0:0]
 :RAMPART-ALLOW-NEXT - [0:0]
 :RAMPART-RETURN - [0:0]
@@ -22,6 +23,7 @@ describe("the text for one governed interface", () => {
 -A RAMPART-INPUT-DECIDE -p udp -m udp --sport 53 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -p tcp -m tcp --sport 179 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -m conntrack --ctstate INVALID -m comment --comment "rampart:invalid" -j DROP
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x0/0x3000000 -m comment --comment "rampart:undecided" -g RAMPART-INPUT-ASK
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x21000000/0xe3000000 -m comment --comment "rampart:allowed" -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x41000000/0xe3000000 -m comment --comment "rampart:allowed-next" -j RAMPART-ALLOW-NEXT
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x23000000/0xe3000000 -m comment --comment "rampart:returned" -g RAMPART-RETURN
@@ -31,6 +33,9 @@ describe("the text for one governed interface", () => {
 -A RAMPART-INPUT-DECIDE -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x1c000000
 -A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x4000000/0x4000000
 -A RAMPART-INPUT-DECIDE -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
+-A RAMPART-INPUT-ASK -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x1c000000
+-A RAMPART-INPUT-ASK -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x4000000/0x4000000
+-A RAMPART-INPUT-ASK -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
 -A RAMPART-ALLOW -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x100/0xff00
 -A RAMPART-ALLOW -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-ALLOW -m comment --comment "rampart:accept" -j ACCEPT
@@ -70,6 +75,7 @@ COMMIT
       "-p ipv6-icmp -m icmp6 --icmpv6-type 1/4 -m connmark --mark 0xff00/0xff00 -j ACCEPT",
       ...[1, 2, 3, 4].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m conntrack --ctstate RELATED -j ACCEPT`),
       "-m conntrack --ctstate INVALID -j DROP",
+      "-m mark --mark 0x0/0x3000000 -g RAMPART-OUTPUT-ASK",
       "-m mark --mark 0x21000000/0xe3000000 -j RAMPART-ALLOW",
       "-m mark --mark 0x41000000/0xe3000000 -j RAMPART-ALLOW-NEXT",
       "-m mark --mark 0x23000000/0xe3000000 -g RAMPART-RETURN",
