@@ -32,6 +32,7 @@ function statusPage(status: DaemonStatus): string {
   const hooksState = hooks.problems.length === 0 ? "in place" : "NOT as they should be";
   const sections: [name: string, lines: string[]][] = [
     ["policy", [`${status.policies} policies, generation ${status.generation}`, ...reloadLines(status)]],
+    ["staged", stagedLines(status)],
     ["endpoints", endpointLines(status)],
     ["hooks", [`iptables-${hooks.variant}, ${families}: ${hooksState}`, ...hooks.problems]],
     ["queues", status.queues.map(queueLine)],
@@ -52,6 +53,13 @@ function reloadLines({ lastReload }: DaemonStatus): string[] {
   const { at, ok, durationMs, errors } = lastReload;
   if (ok) return [`last reload ${at}, ok in ${Math.round(durationMs)} ms`];
   return [`last reload ${at} FAILED, the policy before it stays in force:`, ...errors];
+}
+
+function stagedLines({ staged }: DaemonStatus): string[] {
+  if (staged === undefined || staged.policies + staged.wouldDeny + staged.wouldAllow === 0) return [];
+  const { policies, wouldDeny, wouldAllow } = staged;
+  const would = `would have denied ${wouldDeny} new connections that passed, and passed ${wouldAllow} that were denied`;
+  return [`${policies} policies, not enforced; ${would}`];
 }
 
 function endpointLines({ endpoints }: DaemonStatus): string[] {

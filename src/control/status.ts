@@ -16,7 +16,10 @@ const schema = z.object({
   uptimeSeconds: z.number(),
   generation: counter,
   failOpen: z.boolean(),
+  /** Enforced ones. */
   policies: counter,
+  /** Staged policies, and decisions they would have turned round; absent from a daemon that does not know them. */
+  staged: z.object({ policies: counter, wouldDeny: counter, wouldAllow: counter }).optional(),
   endpoints: z.array(z.object({ name: z.string(), interfaces: z.array(z.string()) })),
   hooks: z.object({ variant: z.string(), families: z.array(z.string()), problems: z.array(z.string()) }),
   queues: z.array(

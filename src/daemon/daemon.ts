@@ -29,6 +29,7 @@ import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
 import { notifyService } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
+import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
 
@@ -45,6 +46,7 @@ export class Daemon {
   readonly #source: PolicySource;
   readonly #state: DaemonState;
   readonly #ledger = new RuleHitLedger();
+  readonly #staged = new StagedDecisionLedger();
   readonly #pool: WorkerPool;
   #installer!: HookInstaller;
   #enforcer!: Enforcer;
@@ -168,6 +170,7 @@ export class Daemon {
           enforcer: this.#enforcer,
           installer: this.#installer,
           ledger: this.#ledger,
+          staged: this.#staged,
           tap: this.#tap,
         }),
       );
@@ -185,7 +188,10 @@ export class Daemon {
       native: this.#native,
       pool: this.#pool,
       installer: this.#installer,
-      onRetired: (retired, hits) => this.#ledger.retire(retired, hits),
+      onRetired: (retired, hits) => {
+        this.#ledger.retire(retired, hits);
+        this.#staged.retire(retired, hits);
+      },
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();
@@ -287,7 +293,13 @@ export class Daemon {
   }
 
   #readStatus(): Promise<unknown> {
-    return readStatus({ state: this.#state, pool: this.#pool, enforcer: this.#enforcer, installer: this.#installer });
+    return readStatus({
+      state: this.#state,
+      pool: this.#pool,
+      enforcer: this.#enforcer,
+      installer: this.#installer,
+      staged: this.#staged,
+    });
   }
 
   #reportLoad(loaded: LoadResult): void {

@@ -1,10 +1,13 @@
 /**
  * Writes decisions to the log: one line for a flow's first denied packet, for
- * each Log rule that matched, and at level debug for accepted flows. Lines a
- * second are bounded; what is left out is counted in a line of its own.
+ * each Log rule that matched, for a flow that only staged policies would have
+ * denied, and at level debug for accepted flows. Lines a second are bounded;
+ * what is left out is counted in a line of its own. Lines about staged policies
+ * have a bound of their own, so that they never push out what was enforced.
  */
 import type { Logger } from "pino";
 import { RecordKind } from "../datapath/decider.ts";
+import { OutcomeVerdict } from "../datapath/outcome.ts";
 import { Field, type RecordRing } from "../datapath/record-ring.ts";
 import { readRecord, type PacketRecord, type RecordNames } from "./packet-record.ts";
 
@@ -17,6 +20,7 @@ export class DecisionLog {
   readonly #names: RecordNames;
   readonly #perSecond: number;
   #budget: number;
+  #stagedBudget: number;
   #suppressed = 0;
   #second = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -26,6 +30,7 @@ export class DecisionLog {
     this.#names = names;
     this.#perSecond = perSecond;
     this.#budget = perSecond;
+    this.#stagedBudget = perSecond;
   }
 
   start(rings: () => readonly RecordRing[]): void {
@@ -37,16 +42,17 @@ export class DecisionLog {
     if (second !== this.#second) {
       this.#second = second;
       this.#budget = this.#perSecond;
+      this.#stagedBudget = this.#perSecond;
       if (this.#suppressed > 0) this.#log.warn({ suppressed: this.#suppressed }, "decisions not logged: over the limit");
       this.#suppressed = 0;
     }
     for (const ring of rings) {
       ring.drain(ROUND, (at) => {
-        if (this.#budget <= 0) {
+        const left = isPreview(ring, at) ? this.#stagedBudget-- : this.#budget--;
+        if (left <= 0) {
           this.#suppressed++;
           return;
         }
-        this.#budget--;
         this.#write(ring.words[at + Field.KIND], readRecord(ring, at, this.#names));
       });
     }
@@ -61,6 +67,13 @@ export class DecisionLog {
     const entry = { ...rest, interface: inInterface ?? outInterface, outInterface, at: new Date(time).toISOString() };
     if (kind === RecordKind.LOGGED) this.#log.info(entry, "logged");
     else if (record.verdict === "drop" || record.verdict === "reject") this.#log.info(entry, "denied");
+    else if (record.pending !== undefined) this.#log.info(entry, "would be denied");
     else this.#log.debug(entry, "allowed");
   }
+}
+
+/** A decision that let the packet pass and that is recorded only because staged policies would have denied it. */
+function isPreview({ words }: RecordRing, at: number): boolean {
+  const verdict = words[at + Field.VERDICT];
+  return words[at + Field.PENDING] !== 0 && (verdict === OutcomeVerdict.ACCEPT || verdict === OutcomeVerdict.RETURN);
 }

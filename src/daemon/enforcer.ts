@@ -38,7 +38,7 @@ export interface EnforcerOptions {
   readonly native: NativeBinding;
   readonly pool: WorkerPool;
   readonly installer: HookInstaller;
-  /** Tables were replaced; `hits` are the final counts of the rules of `retired`. */
+  /** Tables were replaced; `hits` are its final counts (datapath/hit-counts.ts). */
   readonly onRetired: (retired: Compilation, hits: Float64Array) => void;
   /** Live connections could not be carried over; they are judged by their next packet. */
   readonly onCarryOverFailed: (error: unknown) => void;

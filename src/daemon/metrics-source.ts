@@ -16,7 +16,7 @@ export interface MetricsSources extends StatusSources {
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, tap } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
   const sum = (gauge: GaugeName): number => pool.queues.reduce((total, { counters }) => total + counters.gauge(gauge), 0);
@@ -26,6 +26,7 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     ready: state.readiness().ready,
     packets: packetCounts(pool),
     policy: ledger.read(enforcer.current?.compilation, (rule) => pool.ruleHits(rule)),
+    staged: staged.read(enforcer.current?.compilation, (place) => pool.ruleHits(place)),
     parseFailures: parseFailureNames.slice(1).map((failure, i) => ({
       failure,
       count: pool.queues.reduce((total, { counters }) => total + counters.parseFailure(i + 1), 0),

@@ -3,6 +3,7 @@ import { formatAddress } from "../address/address.ts";
 import { Field, type RecordRing } from "../datapath/record-ring.ts";
 import { HookIndex, hookNames, outcomeReasons, verdictNames, type HookName, type VerdictName } from "../datapath/outcome.ts";
 import { parseFailureNames } from "../packet/failure.ts";
+import { describeLabel } from "../policy/policy-label.ts";
 import type { Endpoint } from "../resources/types.ts";
 import type { Compilation, RuleInfo } from "../tables/compiled.ts";
 
@@ -23,6 +24,8 @@ export interface PacketRecord {
   readonly policy: string | undefined;
   /** Such as `ingress[2]`, 0-based as in the file. */
   readonly rule: string | undefined;
+  /** What the staged policies would have made of it where that differs, such as `deny by StagedNetworkPolicy shop/web`. */
+  readonly pending: string | undefined;
   readonly family: 4 | 6;
   readonly protocol: string;
   readonly source: string;
@@ -69,6 +72,7 @@ export function readRecord(ring: RecordRing, at: number, names: RecordNames): Pa
     tier: info?.tier,
     policy: info?.rule?.policy,
     rule: info?.rule === undefined ? undefined : `${info.rule.direction}[${info.rule.index}]`,
+    pending: field(Field.PENDING) === 0 ? undefined : pendingText(compilation?.rules[field(Field.PENDING) - 1]),
     family,
     protocol: PROTOCOLS[protocol] ?? String(protocol),
     source: formatAddress({ family, value: addressAt(ring.words, at + Field.ADDRESSES, family) }),
@@ -79,6 +83,16 @@ export function readRecord(ring: RecordRing, at: number, names: RecordNames): Pa
     icmpCode: icmp === NO_ICMP ? undefined : icmp & 255,
     originalLength: field(Field.ORIGINAL_LENGTH),
   };
+}
+
+/** The end of a tier is laid at the door of the tier's staged policy: without it there might be no end. */
+function pendingText(info: RuleInfo | undefined): string | undefined {
+  if (info === undefined) return undefined;
+  const { verdict, reason, tier, rule, staged } = info;
+  if (rule !== undefined) return `${verdict} by ${describeLabel(rule.policy)}`;
+  if (reason !== "end-of-tier") return `${verdict} by ${reason}`;
+  const end = `end of tier ${tier}`;
+  return staged === undefined ? `${verdict} by ${end}` : `${verdict} by ${describeLabel(staged)}, ${end}`;
 }
 
 /** A HostEndpoint's name, or `namespace/name` of a workload. */

@@ -15,7 +15,7 @@ type PolicyRule = Omit<PolicyCount, "count">;
 export class RuleHitLedger {
   readonly #retired = new Map<string, PolicyCount>();
 
-  /** Keeps the final counts of tables that were replaced; `hits` by rule id. */
+  /** Keeps the final counts of tables that were replaced; `hits` begin with those by rule id. */
   retire(compilation: Compilation, hits: Float64Array): void {
     compilation.rules.forEach((info, rule) => {
       const count = hits[rule] ?? 0;

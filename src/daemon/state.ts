@@ -15,6 +15,7 @@ export class DaemonState {
   readonly #began = performance.now();
   #generation = 0;
   #policies = 0;
+  #stagedPolicies = 0;
   #endpoints: DaemonStatus["endpoints"] = [];
   #warnings: readonly string[] = [];
   #lastReload: DaemonStatus["lastReload"] = { at: new Date().toISOString(), ok: false, durationMs: 0, errors: [] };
@@ -28,8 +29,13 @@ export class DaemonState {
     return this.#generation;
   }
 
+  /** Enforced ones. */
   get policies(): number {
     return this.#policies;
+  }
+
+  get stagedPolicies(): number {
+    return this.#stagedPolicies;
   }
 
   get endpoints(): DaemonStatus["endpoints"] {
@@ -62,7 +68,9 @@ export class DaemonState {
   /** The same policies, on other interfaces perhaps. */
   followed(enforced: Enforced): void {
     this.#generation = enforced.compilation.tables.generation;
-    this.#policies = enforced.resources.policies.length;
+    const { policies } = enforced.resources;
+    this.#stagedPolicies = policies.filter((policy) => policy.staged).length;
+    this.#policies = policies.length - this.#stagedPolicies;
     const interfaces = governedInterfaces(enforced.scope, enforced.compilation, enforced.links);
     this.#endpoints = enforced.compilation.endpoints.map((endpoint, index) => ({
       name: endpointLabel(endpoint) ?? "",

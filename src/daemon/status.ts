@@ -6,6 +6,7 @@ import type { WorkerPool } from "../datapath/worker-pool.ts";
 import type { HookInstaller } from "../hooks/apply.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
 import type { Enforcer } from "./enforcer.ts";
+import { stagedChanges, type StagedDecisionLedger } from "./staged-decisions.ts";
 import type { DaemonState } from "./state.ts";
 
 export const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -15,9 +16,11 @@ export interface StatusSources {
   readonly pool: WorkerPool;
   readonly enforcer: Enforcer;
   readonly installer: HookInstaller;
+  readonly staged: StagedDecisionLedger;
 }
 
-export async function readStatus({ state, pool, installer }: StatusSources): Promise<DaemonStatus> {
+export async function readStatus({ state, pool, enforcer, installer, staged }: StatusSources): Promise<DaemonStatus> {
+  const stagedCounts = staged.read(enforcer.current?.compilation, (place) => pool.ruleHits(place));
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
   return {
     version,
@@ -28,6 +31,7 @@ export async function readStatus({ state, pool, installer }: StatusSources): Pro
     generation: state.generation,
     failOpen: state.settings.queue.failOpen,
     policies: state.policies,
+    staged: { policies: state.stagedPolicies, ...stagedChanges(stagedCounts) },
     endpoints: state.endpoints,
     hooks: {
       variant: installer.variant ?? state.settings.iptables.variant,

@@ -53,6 +53,7 @@ export class TapFeed {
           tier: record.tier,
           policy: record.policy,
           rule: record.rule,
+          pending: record.pending,
           generation: record.generation,
           bytes: ring.payload(at),
           originalLength: record.originalLength,

@@ -14,6 +14,7 @@ import { decodeEmbedded } from "../packet/embedded.ts";
 import { ParseFailure } from "../packet/failure.ts";
 import { reverse } from "../packet/reverse.ts";
 import { PacketView } from "../packet/view.ts";
+import { RuleAction } from "../tables/compiled.ts";
 import type { WorkerCounters } from "./counters.ts";
 import { findInterface, INTERFACE_WORDS, type InterfaceMap } from "./interface-map.ts";
 import { HookIndex, OutcomeReasonIndex, OutcomeVerdict } from "./outcome.ts";
@@ -36,7 +37,7 @@ export interface DeciderOptions {
   readonly counters: WorkerCounters;
   /** Receives a record for each newly decided flow and each Log rule that matched. */
   readonly events: RecordRing;
-  /** Also for flows that are accepted; denied ones always have their record. */
+  /** Also for flows that are accepted; those denied, or denied by staged policies, always have their record. */
   readonly recordAccepted: boolean;
 }
 
@@ -68,6 +69,8 @@ export class PacketDecider {
   #rule = -1;
   #endpoint = -1;
   #failure = 0;
+  /** The rule of a pending decision that would have changed the verdict, -1 for none. */
+  #pending = -1;
   #judged: PacketView = this.#view;
 
   constructor(options: DeciderOptions) {
@@ -111,6 +114,7 @@ export class PacketDecider {
     this.#rule = -1;
     this.#endpoint = -1;
     this.#failure = 0;
+    this.#pending = -1;
     this.#judged = this.#view;
     const mark = batch.mark[i];
     this.#reply = this.#marks.isReply(mark) ? 1 : 0;
@@ -121,7 +125,7 @@ export class PacketDecider {
     this.#answer(batch, i, mark);
     this.#counters.countOutcome(this.#hook, this.#verdict, this.#reason);
     if (this.#rule >= 0 && this.#walk !== undefined) this.#walk.published.ruleHits[this.#rule] += 1;
-    if (first && (this.#recordAccepted || this.#verdict !== OutcomeVerdict.ACCEPT)) {
+    if (first && (this.#recordAccepted || this.#verdict !== OutcomeVerdict.ACCEPT || this.#pending >= 0)) {
       this.#record(this.#events, RecordKind.DECIDED, this.#rule, batch, i);
     }
     if (this.#tap !== undefined) this.#record(this.#tap, RecordKind.PACKET, this.#rule, batch, i);
@@ -204,6 +208,11 @@ export class PacketDecider {
     this.#reason = walk.reason;
     this.#rule = walk.rule;
     this.#endpoint = walk.endpoint;
+    if (walk.pendingRule < 0) return;
+    // An endpoint further on may have decided what an earlier one's staged policies would have.
+    const denied = walk.verdict === OutcomeVerdict.DROP || walk.verdict === OutcomeVerdict.REJECT;
+    const wouldDeny = walk.published.tables.rules.action[walk.pendingRule] === RuleAction.DENY;
+    this.#pending = denied === wouldDeny ? -1 : walk.pendingRule;
   }
 
   #remember(view: PacketView, scope: number): void {
@@ -261,7 +270,8 @@ export class PacketDecider {
   }
 
   #record(ring: RecordRing, kind: number, rule: number, batch: PacketBatch | undefined, i: number): void {
-    const at = ring.reserve();
+    // What staged policies would have denied must not push out what was denied.
+    const at = ring.reserve(this.#pending >= 0 && this.#verdict === OutcomeVerdict.ACCEPT);
     if (at < 0) return;
     const { words } = ring;
     const view = this.#judged;
@@ -283,6 +293,7 @@ export class PacketDecider {
     words[at + Field.ICMP] = view.hasIcmp === 0 ? NO_ICMP : (view.icmpType << 8) | view.icmpCode;
     for (let w = 0; w < 8; w++) words[at + Field.ADDRESSES + w] = view.words[w];
     words[at + Field.FAILURE] = this.#failure;
+    words[at + Field.PENDING] = kind === RecordKind.LOGGED ? 0 : this.#pending + 1;
     words[at + Field.PAYLOAD_LENGTH] = 0;
     words[at + Field.ORIGINAL_LENGTH] = batch === undefined ? 0 : batch.originalLength[i];
     if (batch !== undefined && ring.payloadBytes > 0) ring.setPayload(at, batch.slab, batch.offset[i], batch.length[i]);

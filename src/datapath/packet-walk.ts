@@ -6,7 +6,8 @@
  */
 import type { PacketView } from "../packet/view.ts";
 import { Classifier } from "../tables/classifier.ts";
-import { PROGRAM_KINDS, ProgramKind, RuleAction } from "../tables/compiled.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, RuleAction } from "../tables/compiled.ts";
+import { pendingPlace } from "./hit-counts.ts";
 import { findInterface, NO_ENDPOINT, Role, UNKNOWN_WORKLOAD, type InterfaceMap } from "./interface-map.ts";
 import { OutcomeReasonIndex, OutcomeVerdict } from "./outcome.ts";
 import { HostAction, type PublishedTables } from "./published.ts";
@@ -32,6 +33,8 @@ export class PacketWalk {
   endpoint = -1;
   /** The interface that was not known, 0 if all were. */
   unknownInterface = 0;
+  /** The rule of the first endpoint's pending decision that differs from its enforced one, -1 if none does. */
+  pendingRule = -1;
   /** Called after each endpoint's decision, while its Log rules are at hand in `classifier.logged`. */
   onLogged: () => void = () => {};
 
@@ -52,6 +55,7 @@ export class PacketWalk {
     this.rule = -1;
     this.endpoint = -1;
     this.unknownInterface = 0;
+    this.pendingRule = -1;
     const fromRoles = from === 0 ? -1 : this.#roles(from);
     const toRoles = to === 0 ? -1 : this.#roles(to);
     if (this.unknownInterface !== 0) {
@@ -152,10 +156,23 @@ export class PacketWalk {
   #judge(endpoint: number, kind: number, view: PacketView): boolean {
     if (endpoint === NO_ENDPOINT) return true;
     this.endpoint = endpoint;
-    const program = this.published.tables.endpointPrograms[endpoint * PROGRAM_KINDS + kind];
-    this.decideByRule(this.classifier.classify(program, view));
+    const { endpointPrograms, pendingPrograms } = this.published.tables;
+    const at = endpoint * PROGRAM_KINDS + kind;
+    this.decideByRule(this.classifier.classify(endpointPrograms[at], view));
     if (this.classifier.loggedCount > 0) this.onLogged();
+    if (pendingPrograms.length !== 0 && pendingPrograms[at] !== NO_PROGRAM) this.#preview(pendingPrograms[at], view);
     return this.verdict === OutcomeVerdict.ACCEPT || this.verdict === OutcomeVerdict.RETURN;
+  }
+
+  /** Counts what the endpoint would have decided with its staged policies in force; what it decided stays. */
+  #preview(program: number, view: PacketView): void {
+    const { tables, ruleHits } = this.published;
+    const { action } = tables.rules;
+    const enforced = action[this.rule];
+    const pending = this.classifier.classify(program, view);
+    ruleHits[pendingPlace(action.length, pending, enforced)] += 1;
+    const differs = (enforced === RuleAction.DENY) !== (action[pending] === RuleAction.DENY);
+    if (differs && this.pendingRule < 0) this.pendingRule = pending;
   }
 
   #decide(verdict: number, reason: number): void {

@@ -11,6 +11,6 @@ export interface PublishedTables {
   readonly hostAction: number;
   /** Rule id to index in outcomeReasons. */
   readonly ruleReasons: Uint8Array;
-  /** Rule id to packets it decided or logged; one array a worker, written by that worker only. */
+  /** Counts by rule, laid out as hit-counts.ts says; one array a worker, written by that worker only. */
   readonly ruleHits: Float64Array;
 }

@@ -34,9 +34,11 @@ export const Field = {
   FAILURE: 25,
   PAYLOAD_LENGTH: 26,
   ORIGINAL_LENGTH: 27,
+  /** Rule id + 1 of the pending decision, where it differs from the enforced one; 0 for none. */
+  PENDING: 28,
 } as const;
 
-const RECORD_WORDS = 28;
+const RECORD_WORDS = 29;
 const HEAD = 0;
 const TAIL = 1;
 const LOST = 2;
@@ -77,10 +79,14 @@ export class RecordRing {
     return Atomics.load(this.#control, LOST) >>> 0;
   }
 
-  /** Writer: the word offset of a free record, or -1 (counted as lost). Fill it, then commit(). */
-  reserve(): number {
+  /**
+   * Writer: the word offset of a free record, or -1 (counted as lost). Fill it, then commit(). One that `yields` leaves
+   * half of the ring to the others.
+   */
+  reserve(yields = false): number {
     const head = Atomics.load(this.#control, HEAD);
-    if (((head - Atomics.load(this.#control, TAIL)) | 0) >= this.#capacity) {
+    const room = yields ? this.#capacity >>> 1 : this.#capacity;
+    if (((head - Atomics.load(this.#control, TAIL)) | 0) >= room) {
       Atomics.add(this.#control, LOST, 1);
       return -1;
     }

@@ -9,6 +9,7 @@ import type { MarkMasks } from "../hooks/marks.ts";
 import type { Compilation } from "../tables/compiled.ts";
 import { sharedUint8 } from "../tables/shared-arrays.ts";
 import { WorkerCounters } from "./counters.ts";
+import { hitPlaces } from "./hit-counts.ts";
 import type { InterfaceMap } from "./interface-map.ts";
 import { outcomeReasons } from "./outcome.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
@@ -68,23 +69,23 @@ export class WorkerPool {
     return this.#members;
   }
 
-  /** Packets each rule of the tables in force decided or logged, summed over the workers. */
-  ruleHits(rule: number): number {
+  /** A count of the tables in force (hit-counts.ts), summed over the workers. */
+  ruleHits(place: number): number {
     let hits = 0;
-    for (const member of this.#members) hits += member.ruleHits[rule] ?? 0;
+    for (const member of this.#members) hits += member.ruleHits[place] ?? 0;
     return hits;
   }
 
   /**
    * Puts tables in force in every worker; on return no packet is answered by older ones any more.
-   * Returns the final hits of the tables they replace, by rule id.
+   * Returns the final counts of the tables they replace (hit-counts.ts).
    */
   async publish(compilation: Compilation, interfaces: InterfaceMap, hostAction: number): Promise<Float64Array> {
     const ruleReasons = sharedUint8(compilation.rules.map((info) => outcomeReasons.indexOf(info.reason)));
     const { tables } = compilation;
     const retired = await Promise.all(
       this.#members.map(async (member) => {
-        const ruleHits = new Float64Array(new SharedArrayBuffer(compilation.rules.length * 8));
+        const ruleHits = new Float64Array(new SharedArrayBuffer(hitPlaces(tables) * 8));
         const done = this.#reply(member, "published", PUBLISH_TIMEOUT_MS);
         send(member, { type: "publish", published: { tables, interfaces, hostAction, ruleReasons, ruleHits } });
         await done;
@@ -94,7 +95,7 @@ export class WorkerPool {
       }),
     );
     const total = new Float64Array(retired[0]?.length ?? 0);
-    for (const hits of retired) hits.forEach((count, rule) => (total[rule] += count));
+    for (const hits of retired) hits.forEach((count, place) => (total[place] += count));
     return total;
   }
 

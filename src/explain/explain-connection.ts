@@ -7,14 +7,23 @@ import { cidrContains, formatAddress } from "../address/address.ts";
 import type { Decision, PolicyPacket } from "../policy/decision.ts";
 import { evaluateEndpoint } from "../policy/evaluate.ts";
 import { ruleMatches } from "../policy/match-rule.ts";
-import { tierPolicies } from "../policy/order.ts";
+import { enforcedPolicies, tierPolicies } from "../policy/order.ts";
+import type { TierPolicies } from "../policy/order.ts";
+import { isAffected, pendingPolicies } from "../policy/pending.ts";
 import { policyLabel } from "../policy/policy-label.ts";
 import type { Policy, ResourceSet, Rule } from "../resources/types.ts";
 import { builtIn, builtInVerdict } from "./built-in.ts";
 import type { Connection } from "./connection.ts";
 import type { Course, Stage } from "./course.ts";
 import { endpointName } from "./endpoint-directory.ts";
-import type { Bystander, Candidate, ExplainedRule, ExplainedStage, Explanation } from "./explanation.ts";
+import type {
+  Bystander,
+  Candidate,
+  ExplainedCourse,
+  ExplainedRule,
+  ExplainedStage,
+  Explanation,
+} from "./explanation.ts";
 import { follow } from "./passage.ts";
 import { protocolName } from "./question.ts";
 import { failedCriteria } from "./rule-mismatch.ts";
@@ -22,13 +31,8 @@ import { failedCriteria } from "./rule-mismatch.ts";
 /** The verdict on a connection along its course, and the path to it (SEMANTICS 3.1, 3.4). */
 export function explainConnection(set: ResourceSet, connection: Connection, course: Course): Explanation {
   const { source, destination, packet } = connection;
-  const stages: ExplainedStage[] = [];
   const owners = ownersOf(set, packet);
-  const { verdict, hostAction } = follow(course, (stage) => {
-    const explained = explainStage(owners, stage, packet);
-    stages.push(explained);
-    return explained.verdict;
-  });
+  const { verdict, stages, hostAction } = explainCourse(owners, course, packet, enforcedPolicies(owners));
   const { family, protocol, sourcePort, destinationPort, icmpType, icmpCode } = packet;
   return {
     verdict,
@@ -45,11 +49,43 @@ export function explainConnection(set: ResourceSet, connection: Connection, cour
     },
     stages,
     hostAction,
+    pending: explainPending(owners, course, packet),
     remarks: course.remarks,
   };
 }
 
-function explainStage(set: ResourceSet, stage: Stage, packet: PolicyPacket): ExplainedStage {
+/** The course with the staged policies in force, if a stage it reaches would have other policies then. */
+function explainPending(set: ResourceSet, course: Course, packet: PolicyPacket): ExplainedCourse | undefined {
+  let affected = false;
+  const pending = explainCourse(set, course, packet, pendingPolicies(set), ({ endpoint, policyClass, direction }) => {
+    affected ||= isAffected(set, endpoint, policyClass, direction);
+  });
+  return affected ? pending : undefined;
+}
+
+function explainCourse(
+  set: ResourceSet,
+  course: Course,
+  packet: PolicyPacket,
+  policies: readonly Policy[],
+  onStage: (stage: Stage) => void = () => {},
+): ExplainedCourse {
+  const stages: ExplainedStage[] = [];
+  const { verdict, hostAction } = follow(course, (stage) => {
+    onStage(stage);
+    const explained = explainStage(set, stage, packet, policies);
+    stages.push(explained);
+    return explained.verdict;
+  });
+  return { verdict, stages, hostAction };
+}
+
+function explainStage(
+  set: ResourceSet,
+  stage: Stage,
+  packet: PolicyPacket,
+  policies: readonly Policy[],
+): ExplainedStage {
   const { endpoint, policyClass, direction, hook } = stage;
   const judge = {
     endpoint: endpointName(endpoint),
@@ -63,18 +99,18 @@ function explainStage(set: ResourceSet, stage: Stage, packet: PolicyPacket): Exp
     const nothing = { tier: undefined, rule: undefined, policies: [], candidates: [], bystanders: [] };
     return { ...judge, verdict: builtInVerdict(reason), reason, ...nothing };
   }
-  const decision = evaluateEndpoint(set, endpoint.node, endpoint, policyClass, direction, packet);
-  const tiers = tierPolicies(set, endpoint, policyClass, direction);
-  const { candidates, rule } = askedRules(set, stage, packet, decision);
+  const decision = evaluateEndpoint(set, endpoint.node, endpoint, policyClass, direction, packet, policies);
+  const tiers = tierPolicies(set, endpoint, policyClass, direction, policies);
+  const { candidates, rule } = askedRules(set, stage, packet, decision, tiers);
   return {
     ...judge,
     verdict: decision.verdict,
     reason: decision.reason,
     tier: decision.tier,
     rule,
-    policies: tiers.flatMap(({ policies }) => policies.map(policyLabel)),
+    policies: tiers.flatMap((tier) => tier.policies.map(policyLabel)),
     candidates,
-    bystanders: decision.reason === "failsafe" ? [] : bystanders(set, stage, packet, decision),
+    bystanders: decision.reason === "failsafe" ? [] : bystanders(set, stage, packet, decision, tiers),
   };
 }
 
@@ -84,6 +120,7 @@ function askedRules(
   { endpoint, policyClass, direction }: Stage,
   packet: PolicyPacket,
   decision: Decision,
+  tiers: readonly TierPolicies[],
 ): { candidates: Candidate[]; rule: ExplainedRule | undefined } {
   const candidates: Candidate[] = [];
   /** True if the rule matches and is not one that only logs. */
@@ -93,7 +130,7 @@ function askedRules(
     return failed.length === 0 && rule.action !== "Log";
   };
   if (decision.reason === "failsafe") return { candidates, rule: undefined };
-  for (const { tier, policies } of tierPolicies(set, endpoint, policyClass, direction)) {
+  for (const { tier, policies } of tiers) {
     tier: for (const policy of policies) {
       for (const [index, rule] of policy[direction].entries()) {
         const explained = explainedRule(rule, tier.name, policyLabel(policy), direction, index);
@@ -120,12 +157,19 @@ function askedRules(
  * types: the usual reason for a surprise. A policy of another namespace is
  * none: it could never choose the endpoint.
  */
-function bystanders(set: ResourceSet, stage: Stage, packet: PolicyPacket, { verdict }: Decision): Bystander[] {
+function bystanders(
+  set: ResourceSet,
+  stage: Stage,
+  packet: PolicyPacket,
+  { verdict }: Decision,
+  tiers: readonly TierPolicies[],
+): Bystander[] {
+  const asked = new Set(tiers.flatMap(({ policies }) => policies));
   const { endpoint, direction } = stage;
   const namespace = endpoint.kind === "WorkloadEndpoint" ? endpoint.namespace : undefined;
   const otherwise = verdict === "deny" ? "Allow" : "Deny";
   return set.policies.flatMap((policy): Bystander | [] => {
-    if (policy.namespace !== undefined && policy.namespace !== namespace) return [];
+    if (asked.has(policy) || (policy.namespace !== undefined && policy.namespace !== namespace)) return [];
     const index = policy[direction].findIndex((rule) => rule.action !== "Log" && ruleMatches(set, rule, packet));
     if (index < 0 || policy[direction][index]?.action !== otherwise) return [];
     const why = whyNotAsked(set, policy, stage);

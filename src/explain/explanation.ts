@@ -55,8 +55,15 @@ export interface ExplainedStage {
   readonly bystanders: readonly Bystander[];
 }
 
-export interface Explanation {
+/** What all stages came to. */
+export interface ExplainedCourse {
   readonly verdict: "allow" | "deny";
+  readonly stages: readonly ExplainedStage[];
+  /** What defaultEndpointToHostAction said, where it was asked. */
+  readonly hostAction: HostAction | undefined;
+}
+
+export interface Explanation extends ExplainedCourse {
   readonly connection: {
     readonly from: string;
     readonly to: string;
@@ -68,8 +75,7 @@ export interface Explanation {
     readonly icmpType: number | undefined;
     readonly icmpCode: number | undefined;
   };
-  readonly stages: readonly ExplainedStage[];
-  /** What defaultEndpointToHostAction said, where it was asked. */
-  readonly hostAction: HostAction | undefined;
+  /** What it would come to with the staged policies in force; undefined where they apply to no stage of it. */
+  readonly pending: ExplainedCourse | undefined;
   readonly remarks: readonly string[];
 }

@@ -1,17 +1,27 @@
 /**
- * An explanation for people: the verdict first, then each endpoint's judgement,
- * then the rules that came nearest, those with the fewest failed criteria first.
+ * An explanation for people: the verdict first, and what staged policies would
+ * make of it, then each endpoint's judgement, then the rules that came nearest,
+ * those with the fewest failed criteria first.
  */
-import type { Bystander, Candidate, ExplainedRule, ExplainedStage, Explanation } from "./explanation.ts";
+import { describeLabel, isStagedLabel } from "../policy/policy-label.ts";
+import type {
+  Bystander,
+  Candidate,
+  ExplainedCourse,
+  ExplainedRule,
+  ExplainedStage,
+  Explanation,
+} from "./explanation.ts";
 
 const NEAREST = 5;
 
 export function renderExplanation(explanation: Explanation): string {
-  const { verdict, connection, stages, hostAction, remarks } = explanation;
+  const { verdict, connection, stages, hostAction, pending, remarks } = explanation;
   const { from, to, source, destination, protocol, port, icmpType } = connection;
   const kind = icmpType === undefined ? protocol : `${protocol} type ${icmpType}`;
   const what = port === undefined ? kind : `${protocol} ${port}`;
   const lines = [`${verdict.toUpperCase()}: ${end(from, source)} -> ${end(to, destination)}, ${what}`];
+  if (pending !== undefined) lines.push(...pendingLines(pending));
   for (const stage of stages) lines.push("", ...stageLines(stage));
   if (hostAction !== undefined) {
     lines.push("", `workload to its own host: defaultEndpointToHostAction is ${hostAction}`);
@@ -19,6 +29,18 @@ export function renderExplanation(explanation: Explanation): string {
   }
   if (remarks.length > 0) lines.push("", ...remarks.map((remark) => `note: ${remark}`));
   return `${lines.join("\n")}\n`;
+}
+
+/** The verdict with the staged policies in force, the staged policy that would decide it, and who would have a say. */
+function pendingLines({ verdict, stages, hostAction }: ExplainedCourse): string[] {
+  const deciding = verdict === "deny" ? stages.slice(-1) : stages;
+  const rule = deciding.findLast((stage) => stage.rule !== undefined && isStagedLabel(stage.rule.policy))?.rule;
+  const by = rule === undefined ? "" : ` by ${describeLabel(rule.policy)}`;
+  const lines = [`pending (with the staged policies in force): ${verdict}${by}`];
+  const speaking = stages.filter((stage) => stage.verdict !== "continue" || stage.policies.length > 0);
+  for (const stage of speaking) lines.push(`  ${stageSummary(stage)}`);
+  if (hostAction !== undefined) lines.push(`  workload to its own host: defaultEndpointToHostAction is ${hostAction}`);
+  return lines;
 }
 
 /** One line: who decided the stage, and by what. */

@@ -9,6 +9,7 @@ export function lintSelectsNothing(set: ResourceSet, chosen: ChosenEndpoints): L
   const { hostEndpoints, workloadEndpoints } = set;
   if (hostEndpoints.length + workloadEndpoints.length === 0) return [];
   return set.policies.flatMap((policy) => {
+    if (policy.stagedAction === "Delete") return [];
     const onHostsOnly = policy.preDNAT || policy.doNotTrack;
     if (chosen.anyHost(policy.selector)) return [];
     if (!chosen.anyWorkload(policy.selector)) return [warning(policy, "it chooses no endpoint and has no effect")];

@@ -71,6 +71,8 @@ function queueMetric(
   return { type, name: `rampart_queue_${name}`, help, labels: ["queue"], rows };
 }
 
+const STAGED_LABELS = ["direction", "tier", "policy", "rule", "enforced", "pending"] as const;
+
 const DEFINITIONS: readonly Definition[] = [
   {
     type: "gauge",
@@ -104,6 +106,13 @@ const DEFINITIONS: readonly Definition[] = [
     help: "Packets decided by a policy rule, or by the end of a tier, whose policy label is empty.",
     labels: ["direction", "tier", "policy", "rule", "action"],
     rows: (s) => s.policy.map((p) => [p.count, pick(p, ["direction", "tier", "policy", "rule", "action"])]),
+  },
+  {
+    type: "counter",
+    name: "rampart_staged_decisions_total",
+    help: "Decisions on new connections that staged policies would have made or changed; never enforced.",
+    labels: STAGED_LABELS,
+    rows: (s) => s.staged.map((p) => [p.count, pick(p, STAGED_LABELS)]),
   },
   {
     type: "counter",

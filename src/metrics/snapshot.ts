@@ -24,6 +24,19 @@ interface PolicyCount {
   readonly count: number;
 }
 
+/** Decisions of an endpoint that staged policies would have made, or changed. */
+interface StagedCount {
+  readonly direction: Direction;
+  readonly tier: string;
+  /** What would have decided; a staged policy begins with `staged:`. Empty where no policy would have. */
+  readonly policy: string;
+  /** Position in the policy's list, or the reason where no rule would have decided. */
+  readonly rule: number | string;
+  readonly enforced: string;
+  readonly pending: string;
+  readonly count: number;
+}
+
 interface QueueCount {
   readonly queue: number;
   /** The kernel's own counts (/proc/net/netfilter/nfnetlink_queue). */
@@ -45,6 +58,7 @@ export interface MetricsSnapshot {
   readonly ready: boolean;
   readonly packets: readonly PacketCount[];
   readonly policy: readonly PolicyCount[];
+  readonly staged: readonly StagedCount[];
   readonly parseFailures: readonly { readonly failure: string; readonly count: number }[];
   readonly queues: readonly QueueCount[];
   /** Packets that came back with our verdict mark on them, because the hooks were not in place. */

@@ -16,6 +16,7 @@
  *       policy: prod/knp.default.db          optional: the policy that decides
  *       rule: 0                              optional: and which of its rules
  *       direction: ingress                   optional: of which judgement; default the last one
+ *       pending: deny                        optional: the verdict, were the staged policies in force
  */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -39,6 +40,7 @@ export interface Expectation {
   readonly policy: string | undefined;
   readonly rule: number | undefined;
   readonly direction: Direction | undefined;
+  readonly pending: "allow" | "deny" | undefined;
 }
 
 export interface PolicyCase {
@@ -75,6 +77,7 @@ const caseSchema = z.strictObject({
   policy: text.optional(),
   rule: z.int().min(0).optional(),
   direction: z.enum(["ingress", "egress"]).optional(),
+  pending: z.enum(["allow", "deny"]).optional(),
 });
 
 const fileSchema = z.strictObject({
@@ -121,7 +124,7 @@ function readCase(
   errors: RampartError[],
 ): PolicyCase | undefined {
   const path = ["cases", index];
-  const { from, to, protocol, port, hook, node, expect, policy, rule, direction } = written;
+  const { from, to, protocol, port, hook, node, expect, policy, rule, direction, pending } = written;
   if (rule !== undefined && policy === undefined) {
     const location = document.keyLocation([...path, "rule"]);
     const hint = "name the policy too: rules are counted in a policy";
@@ -135,7 +138,7 @@ function readCase(
       location: document.location(path),
       question: readQuestion(written),
       scope: { node, hook },
-      expect: { verdict: expect, policy, rule, direction },
+      expect: { verdict: expect, policy, rule, direction, pending },
     };
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;

@@ -32,8 +32,13 @@ export function runCases(set: ResourceSet, cases: readonly PolicyCase[]): CaseRe
   });
 }
 
-function disagreement(expect: Expectation, { verdict, stages }: Explanation): string | undefined {
+function disagreement(expect: Expectation, { verdict, stages, pending }: Explanation): string | undefined {
   if (verdict !== expect.verdict) return `expected ${expect.verdict}, got ${verdict}`;
+  // Where no staged policy applies, what is pending is what is in force.
+  const wouldBe = pending?.verdict ?? verdict;
+  if (expect.pending !== undefined && wouldBe !== expect.pending) {
+    return `expected pending ${expect.pending}, got pending ${wouldBe}`;
+  }
   const { direction, policy, rule } = expect;
   if (direction === undefined && policy === undefined) return undefined;
   const stage = stages.findLast((each) => direction === undefined || each.direction === direction);

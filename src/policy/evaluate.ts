@@ -7,7 +7,7 @@ import type { Direction, Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Decision, PolicyClass, PolicyPacket, PolicyVerdict, Reason, RuleReference } from "./decision.ts";
 import { effectiveFelix, isFailsafe } from "./failsafe.ts";
 import { ruleMatches } from "./match-rule.ts";
-import { hasPolicies, tierPolicies } from "./order.ts";
+import { enforcedPolicies, hasPolicies, tierPolicies } from "./order.ts";
 import { policyLabel } from "./policy-label.ts";
 
 /**
@@ -15,6 +15,7 @@ import { policyLabel } from "./policy-label.ts";
  * initiator sent them. `normal` never answers `continue`. A failsafe port
  * allows local traffic; before DNAT and untracked it only ends that class, so
  * that the packet is judged by the next one: `continue`, reason `failsafe`.
+ * `policies` are those in force: the enforced ones, or those of pending.ts.
  */
 export function evaluateEndpoint(
   set: ResourceSet,
@@ -23,6 +24,7 @@ export function evaluateEndpoint(
   policyClass: PolicyClass,
   direction: Direction,
   packet: PolicyPacket,
+  policies = enforcedPolicies(set),
 ): Decision {
   if (endpoint.kind === "HostEndpoint" && isFailsafe(effectiveFelix(set, node), policyClass, direction, packet)) {
     return decision(policyClass === "normal" ? "allow" : "continue", "failsafe", []);
@@ -30,9 +32,9 @@ export function evaluateEndpoint(
 
   const deniesAtEndOfTier = policyClass === "normal" || policyClass === "forward";
   const logged: RuleReference[] = [];
-  for (const { tier, policies } of tierPolicies(set, endpoint, policyClass, direction)) {
+  for (const { tier, policies: ofTier } of tierPolicies(set, endpoint, policyClass, direction, policies)) {
     let passed = false;
-    search: for (const policy of policies) {
+    search: for (const policy of ofTier) {
       for (const [index, rule] of policy[direction].entries()) {
         if (!ruleMatches(set, rule, packet)) continue;
         const reference: RuleReference = { tier: tier.name, policy: policyLabel(policy), direction, index };
@@ -59,7 +61,7 @@ export function evaluateEndpoint(
     case "normal":
       return evaluateProfiles(set, endpoint, direction, packet, logged);
     case "forward":
-      return decision(hasPolicies(set, endpoint, "forward") ? "continue" : "allow", "forward-default", logged);
+      return decision(hasPolicies(set, endpoint, "forward", policies) ? "continue" : "allow", "forward-default", logged);
     case "preDNAT":
     case "untracked":
       return decision("continue", "no-match", logged);

@@ -1,7 +1,8 @@
 /**
  * Which policies apply to an endpoint and in what order (SEMANTICS 1.6, 1.7,
  * 3.1). The order is total: no two policies or tiers compare equal, so the
- * same resources always give the same verdicts. Staged policies apply nowhere.
+ * same resources always give the same verdicts. Staged policies apply nowhere,
+ * unless the caller gives a list of its own (pending.ts).
  */
 import type { Direction, Endpoint, Policy, ResourceSet, Tier } from "../resources/types.ts";
 import { matchesSelector } from "../selector/match.ts";
@@ -28,8 +29,13 @@ export function governs(policy: Policy, endpoint: Endpoint): boolean {
   return matchesSelector(policy.selector.root, endpoint.labels);
 }
 
+/** The policies that count: all but the staged ones. */
+export function enforcedPolicies(set: ResourceSet): readonly Policy[] {
+  return set.policies.filter((policy) => !policy.staged);
+}
+
 /**
- * Tiers with at least one enforced policy of this class that governs the
+ * Tiers with at least one of the policies of this class that governs the
  * endpoint and has the direction in its types, even if it has no rules there.
  */
 export function tierPolicies(
@@ -37,18 +43,24 @@ export function tierPolicies(
   endpoint: Endpoint,
   policyClass: PolicyClass,
   direction: Direction,
+  policies = enforcedPolicies(set),
 ): TierPolicies[] {
-  const applicable = policiesOf(set, endpoint, policyClass)
+  const applicable = policiesOf(policies, endpoint, policyClass)
     .filter((policy) => policy.types.includes(direction))
     .toSorted(comparePolicies);
   return sortedTiers(set)
     .map((tier) => ({ tier, policies: applicable.filter((policy) => policy.tier === tier.name) }))
-    .filter(({ policies }) => policies.length > 0);
+    .filter((each) => each.policies.length > 0);
 }
 
-/** Has the endpoint any enforced policy of this class, in either direction? */
-export function hasPolicies(set: ResourceSet, endpoint: Endpoint, policyClass: PolicyClass): boolean {
-  return policiesOf(set, endpoint, policyClass).length > 0;
+/** Do any of the policies, those enforced unless told, speak in this class at the endpoint, in either direction? */
+export function hasPolicies(
+  set: ResourceSet,
+  endpoint: Endpoint,
+  policyClass: PolicyClass,
+  policies = enforcedPolicies(set),
+): boolean {
+  return policiesOf(policies, endpoint, policyClass).length > 0;
 }
 
 /** Has the endpoint any applyOnForward policy, in either direction? Without one it forwards everything. */
@@ -56,10 +68,8 @@ export function hasForwardPolicies(set: ResourceSet, endpoint: Endpoint): boolea
   return hasPolicies(set, endpoint, "forward");
 }
 
-function policiesOf(set: ResourceSet, endpoint: Endpoint, policyClass: PolicyClass): Policy[] {
-  return set.policies.filter(
-    (policy) => !policy.staged && classes(policy, endpoint).includes(policyClass) && governs(policy, endpoint),
-  );
+function policiesOf(policies: readonly Policy[], endpoint: Endpoint, policyClass: PolicyClass): Policy[] {
+  return policies.filter((policy) => classes(policy, endpoint).includes(policyClass) && governs(policy, endpoint));
 }
 
 /**

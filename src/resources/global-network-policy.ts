@@ -6,7 +6,7 @@ import type { ResourceContext } from "./resource-context.ts";
 import { defineKind } from "./resource-kind.ts";
 import { POLICY_NAME } from "./resource-name.ts";
 import { readSelector } from "./selector-field.ts";
-import { isPreview, stagedActionFields } from "./staged-action.ts";
+import { readStaged, stagedActionFields } from "./staged-action.ts";
 import type { Policy, ResourceMeta } from "./types.ts";
 
 const specSchema = z.looseObject({
@@ -33,7 +33,7 @@ export const stagedGlobalNetworkPolicy = defineKind({
   spec: stagedSchema,
   convert(meta, spec, context): Policy | undefined {
     const policy = readPolicy(meta, spec, true, Object.keys(stagedSchema.shape), context);
-    return isPreview(spec, context) ? policy : undefined;
+    return readStaged(policy, spec, context);
   },
 });
 

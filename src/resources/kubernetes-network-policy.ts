@@ -16,7 +16,7 @@ import type { ResourceContext } from "./resource-context.ts";
 import { defineNamespacedKind } from "./resource-kind.ts";
 import type { NamespacedMeta } from "./resource-meta.ts";
 import { SUBDOMAIN_NAME } from "./resource-name.ts";
-import { isPreview, stagedActionFields } from "./staged-action.ts";
+import { readStaged, stagedActionFields } from "./staged-action.ts";
 import type { Direction, Policy } from "./types.ts";
 
 const ORDER = 1000;
@@ -44,7 +44,7 @@ export const stagedKubernetesNetworkPolicy = defineNamespacedKind({
   spec: stagedSchema,
   convert(meta, spec, context): Policy | undefined {
     const policy = readPolicy(meta, spec, true, Object.keys(stagedSchema.shape), context);
-    return isPreview(spec, context) ? policy : undefined;
+    return readStaged(policy, spec, context);
   },
 });
 

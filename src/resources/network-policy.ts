@@ -10,7 +10,7 @@ import { defineNamespacedKind } from "./resource-kind.ts";
 import type { NamespacedMeta } from "./resource-meta.ts";
 import { NETWORK_POLICY_NAME } from "./resource-name.ts";
 import { readSelector } from "./selector-field.ts";
-import { isPreview, stagedActionFields } from "./staged-action.ts";
+import { readStaged, stagedActionFields } from "./staged-action.ts";
 import type { Policy } from "./types.ts";
 
 const specSchema = z.looseObject(calicoPolicyFields);
@@ -29,7 +29,7 @@ export const stagedNetworkPolicy = defineNamespacedKind({
   spec: stagedSchema,
   convert(meta, spec, context): Policy | undefined {
     const policy = readPolicy(meta, spec, true, Object.keys(stagedSchema.shape), context);
-    return isPreview(spec, context) ? policy : undefined;
+    return readStaged(policy, spec, context);
   },
 });
 

@@ -1,10 +1,11 @@
 /**
- * `stagedAction` of the Staged* kinds (SEMANTICS 1.14). Only `Set` is a policy
- * to be previewed; the others are read and checked, and there is nothing to
- * count for them.
+ * `stagedAction` of the Staged* kinds (SEMANTICS 1.14). `Set` previews the
+ * policy it is written in, `Delete` the absence of the enforced policy of the
+ * same name; `Learn` and `Ignore` are read, checked and left out.
  */
 import { z } from "zod";
 import type { ResourceContext } from "./resource-context.ts";
+import type { Policy } from "./types.ts";
 import { isUnset } from "./unsupported-feature.ts";
 
 const ACTIONS = ["Set", "Delete", "Learn", "Ignore"] as const;
@@ -15,18 +16,29 @@ type StagedSpec = Readonly<Record<string, unknown>> & {
   readonly stagedAction?: (typeof ACTIONS)[number] | "" | null | undefined;
 };
 
-/** True if the document is a policy to preview; with `Delete` every other field but the tier must be empty. */
-export function isPreview(spec: StagedSpec, context: ResourceContext): boolean {
+/** The staged policy, undefined where there is nothing to preview; with `Delete` all fields but the tier must be empty. */
+export function readStaged(policy: Policy, spec: StagedSpec, context: ResourceContext): Policy | undefined {
   const action = spec.stagedAction ?? "";
-  if (action === "" || action === "Set") return true;
-  if (action === "Delete") {
-    for (const [field, value] of Object.entries(spec)) {
-      if (field === "stagedAction" || field === "tier" || isUnset(value)) continue;
-      const hint = "with stagedAction Delete give nothing else but the tier";
-      context.errorAtKey("RAMPART_E_VALUE", ["spec", field], "a policy to be deleted has no content", hint);
+  switch (action) {
+    case "":
+    case "Set":
+      return { ...policy, stagedAction: "Set" };
+    case "Delete":
+      checkEmpty(spec, context);
+      return { ...policy, stagedAction: "Delete" };
+    case "Learn":
+    case "Ignore": {
+      const message = `${action} has no effect to preview: only policies with stagedAction Set or Delete are evaluated`;
+      context.warn("RAMPART_W_STAGED_ACTION", ["spec", "stagedAction"], message);
+      return undefined;
     }
   }
-  const message = `${action} has no packets to count: only policies with stagedAction Set are previewed`;
-  context.warn("RAMPART_W_STAGED_ACTION", ["spec", "stagedAction"], message);
-  return false;
+}
+
+function checkEmpty(spec: StagedSpec, context: ResourceContext): void {
+  for (const [field, value] of Object.entries(spec)) {
+    if (field === "stagedAction" || field === "tier" || isUnset(value)) continue;
+    const hint = "with stagedAction Delete give nothing else but the tier";
+    context.errorAtKey("RAMPART_E_VALUE", ["spec", field], "a policy to be deleted has no content", hint);
+  }
 }

@@ -95,6 +95,8 @@ export interface Policy extends ResourceMeta {
   readonly doNotTrack: boolean;
   /** A Staged* kind: never enforced and never a reason for an end-of-tier deny (SEMANTICS 1.14). */
   readonly staged: boolean;
+  /** Of a staged policy only; unset is Set. Delete: without content, it would take out the enforced one of its name. */
+  readonly stagedAction?: "Set" | "Delete";
 }
 
 /** A named port of an endpoint. */

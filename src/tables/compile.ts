@@ -10,9 +10,13 @@
  * A tier is its policies' rules; after them, for normal and forward, where it
  * has enforced policies and does not pass by default, a rule that denies
  * everything.
+ *
+ * Where staged policies would change an endpoint's list of policies, the list
+ * that would be compiles to a pending program beside the one in force.
  */
 import type { PolicyClass } from "../policy/decision.ts";
 import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
+import { pendingPolicies } from "../policy/pending.ts";
 import { policyLabel } from "../policy/policy-label.ts";
 import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
 import { buildAddressClasses } from "./address-classes.ts";
@@ -47,10 +51,13 @@ export function compileTables(
 ): Compilation {
   const compiler = new Compiler(set, endpoints, effectiveFelix(set, node));
   const endpointPrograms = sharedUint32(endpoints.length * PROGRAM_KINDS).fill(NO_PROGRAM);
+  const pending = new Uint32Array(compiler.hasPending ? endpointPrograms.length : 0).fill(NO_PROGRAM);
   endpoints.forEach((endpoint, index) => {
     for (const request of REQUESTS) {
       if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
-      endpointPrograms[index * PROGRAM_KINDS + request.kind] = compiler.program(endpoint, index, request);
+      const at = index * PROGRAM_KINDS + request.kind;
+      endpointPrograms[at] = compiler.program(endpoint, index, request);
+      if (pending.length > 0) pending[at] = compiler.pendingProgram(endpoint, index, request);
     }
   });
   const { rules, programs } = compiler;
@@ -64,6 +71,7 @@ export function compileTables(
       rules: rules.table(),
       programs: buildPrograms(programs, rules.built),
       endpointPrograms,
+      pendingPrograms: sharedUint32(pending.some((program) => program !== NO_PROGRAM) ? pending : 0),
       rejectDenied: effectiveFelix(set, node).denyAction === "Reject",
     },
     rules: rules.info,
@@ -83,13 +91,21 @@ class Compiler {
   readonly #set: ResourceSet;
   readonly #felix: EffectiveFelix;
   readonly #lists: PolicyLists;
+  /** Undefined without staged policies. */
+  readonly #pending: PolicyLists | undefined;
   readonly #programIds = new Map<string, number>();
 
   constructor(set: ResourceSet, endpoints: readonly Endpoint[], felix: EffectiveFelix) {
     this.#set = set;
     this.#felix = felix;
     this.#lists = policyLists(set, endpoints);
+    const hasStaged = set.policies.some((policy) => policy.staged);
+    this.#pending = hasStaged ? policyLists(set, endpoints, pendingPolicies(set)) : undefined;
     this.rules = new RuleBuilder(set);
+  }
+
+  get hasPending(): boolean {
+    return this.#pending !== undefined;
   }
 
   hasPolicies(endpoint: Endpoint, index: number, policyClass: PolicyClass, direction?: Direction): boolean {
@@ -101,19 +117,29 @@ class Compiler {
   }
 
   /** The endpoint's program; endpoints with the same policies and profiles share it. */
-  program(endpoint: Endpoint, index: number, request: ProgramRequest): number {
-    const { policies, byEndpoint } = this.#lists;
-    const ofClass = byEndpoint[index].filter((position) => hasClass(policies[position], endpoint, request.policyClass));
-    const positions = ofClass.filter((position) => policies[position].types.includes(request.direction));
-    const key = [request.kind, endpoint.kind, ofClass.length === 0, positions.join(), endpoint.profiles.join()].join("|");
+  program(endpoint: Endpoint, index: number, request: ProgramRequest, lists = this.#lists): number {
+    const { policies } = lists;
+    const { positions, none } = applying(lists, endpoint, index, request);
+    const view = lists === this.#lists ? "enforced" : "pending";
+    const key = [view, request.kind, endpoint.kind, none, positions.join(), endpoint.profiles.join()].join("|");
     let id = this.#programIds.get(key);
     if (id === undefined) {
       id = this.programs.length;
-      const applying = positions.map((position) => policies[position]);
-      this.programs.push(this.#items(endpoint, request, applying, ofClass.length > 0));
+      const inOrder = positions.map((position) => policies[position]);
+      this.programs.push(this.#items(endpoint, request, inOrder, !none));
       this.#programIds.set(key, id);
     }
     return id;
+  }
+
+  /** The program were the staged policies in force; NO_PROGRAM if it would be the same. */
+  pendingProgram(endpoint: Endpoint, index: number, request: ProgramRequest): number {
+    if (this.#pending === undefined) return NO_PROGRAM;
+    const before = applying(this.#lists, endpoint, index, request);
+    const after = applying(this.#pending, endpoint, index, request);
+    const sameEnd = request.policyClass !== "forward" || before.none === after.none;
+    if (sameEnd && samePolicies(this.#lists, before.positions, this.#pending, after.positions)) return NO_PROGRAM;
+    return this.program(endpoint, index, request, this.#pending);
   }
 
   #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItem[] {
@@ -135,7 +161,7 @@ class Compiler {
         }
       }
       if ((policyClass === "normal" || policyClass === "forward") && tier.defaultAction !== "Pass") {
-        push(rules.impliedRule(direction, "deny", "end-of-tier", tier.name));
+        push(this.#endOfTier(direction, tier.name, ofTier.findLast((policy) => policy.staged)));
       }
       for (let i = first; i < items.length; i++) {
         const { rule } = items[i];
@@ -146,6 +172,16 @@ class Compiler {
     else if (policyClass !== "forward") push(rules.impliedRule(direction, "continue", "no-match"));
     else push(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
     return items;
+  }
+
+  /** `staged`: the policy that may be the reason why the tier ends here. */
+  #endOfTier(direction: Direction, tier: string, staged: Policy | undefined): number {
+    const { rules } = this;
+    if (staged === undefined) return rules.impliedRule(direction, "deny", "end-of-tier", tier);
+    const label = policyLabel(staged);
+    const rule = rules.impliedRule(direction, "deny", "end-of-tier", `${tier} ${label}`);
+    rules.info[rule] = { verdict: "deny", reason: "end-of-tier", direction, tier, rule: undefined, staged: label };
+    return rule;
   }
 
   #failsafes({ policyClass, direction }: ProgramRequest, push: (rule: number) => void): void {
@@ -166,6 +202,23 @@ class Compiler {
     }
     push(this.rules.impliedRule(direction, "deny", "no-policy"));
   }
+}
+
+/** Positions in `lists.policies` of those that judge in class and direction; `none`: there is not one of the class. */
+function applying(
+  { policies, byEndpoint }: PolicyLists,
+  endpoint: Endpoint,
+  index: number,
+  { policyClass, direction }: ProgramRequest,
+): { readonly positions: readonly number[]; readonly none: boolean } {
+  const ofClass = byEndpoint[index].filter((position) => hasClass(policies[position], endpoint, policyClass));
+  const positions = ofClass.filter((position) => policies[position].types.includes(direction));
+  return { positions, none: ofClass.length === 0 };
+}
+
+function samePolicies(a: PolicyLists, inA: readonly number[], b: PolicyLists, inB: readonly number[]): boolean {
+  if (inA.length !== inB.length) return false;
+  return inA.every((position, i) => a.policies[position] === b.policies[inB[i]]);
 }
 
 /** Skips and Logs go on behind the rule's last form, so that a rule skips, and logs, as one. */

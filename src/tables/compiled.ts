@@ -68,6 +68,11 @@ export interface CompiledTables {
   readonly programs: ProgramTable;
   /** Endpoint * PROGRAM_KINDS + ProgramKind to program; kinds an endpoint does not have are NO_PROGRAM. */
   readonly endpointPrograms: Uint32Array;
+  /**
+   * By the same index, the programs of the pending verdicts (policy/pending.ts); NO_PROGRAM where they are those in
+   * force, and empty where that is so everywhere. Nothing here is ever enforced.
+   */
+  readonly pendingPrograms: Uint32Array;
   readonly rejectDenied: boolean;
 }
 
@@ -91,6 +96,8 @@ export interface RuleInfo {
   readonly direction: Direction;
   readonly tier: string | undefined;
   readonly rule: RuleReference | undefined;
+  /** Of a pending end of tier: the label of the tier's last staged policy, without which it might not end there. */
+  readonly staged?: string;
 }
 
 /** Has the endpoint any policy of the class; in either direction where none is said? */

@@ -5,23 +5,28 @@
  */
 import type { PolicyClass } from "../policy/decision.ts";
 import { LabelIndex } from "../policy/label-index.ts";
-import { comparePolicies, sortedTiers } from "../policy/order.ts";
+import { comparePolicies, enforcedPolicies, sortedTiers } from "../policy/order.ts";
 import type { Endpoint, Policy, ResourceSet, Tier } from "../resources/types.ts";
 
 export interface PolicyLists {
   readonly tiers: readonly Tier[];
-  /** Enforced policies in order of tier, then policy. */
+  /** In order of tier, then policy. */
   readonly policies: readonly Policy[];
   /** Endpoint index to positions in `policies`, ascending. */
   readonly byEndpoint: readonly (readonly number[])[];
 }
 
-export function policyLists(set: ResourceSet, endpoints: readonly Endpoint[]): PolicyLists {
+/** The lists of `counting`: the enforced policies, or others in their place. */
+export function policyLists(
+  set: ResourceSet,
+  endpoints: readonly Endpoint[],
+  counting = enforcedPolicies(set),
+): PolicyLists {
   const tiers = sortedTiers(set);
   const rank = new Map(tiers.map((tier, position) => [tier.name, position]));
-  const policies = set.policies
-    .filter((policy) => !policy.staged)
-    .toSorted((a, b) => (rank.get(a.tier) ?? 0) - (rank.get(b.tier) ?? 0) || comparePolicies(a, b));
+  const policies = counting.toSorted(
+    (a, b) => (rank.get(a.tier) ?? 0) - (rank.get(b.tier) ?? 0) || comparePolicies(a, b),
+  );
   const positions = new Map(endpoints.map((endpoint, position) => [endpoint, position]));
   const byEndpoint: number[][] = endpoints.map(() => []);
   const index = new LabelIndex(endpoints);

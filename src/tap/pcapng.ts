@@ -82,7 +82,7 @@ function packetBlock(packet: TapPacket, interfaceId: number): Buffer {
 /** A forwarded packet is both, for which the format has no word: 0, unknown. */
 function directionFlag(hook: TapPacket["hook"]): number {
   if (hook === "forward") return 0;
-  return hook === "input" ? INBOUND : OUTBOUND;
+  return hook === "input" || hook.endsWith("prerouting") ? INBOUND : OUTBOUND;
 }
 
 function option(code: number, value: Uint8Array): Buffer {

@@ -20,7 +20,7 @@ const paramsSchema = z.strictObject({
 
 const packetSchema = z.object({
   timestampMicros: z.number(),
-  hook: z.enum(["input", "output", "forward"]),
+  hook: z.string(),
   inInterface: z.string().optional(),
   outInterface: z.string().optional(),
   direction: z.enum(["original", "reply"]),
@@ -30,6 +30,7 @@ const packetSchema = z.object({
   tier: z.string().optional(),
   policy: z.string().optional(),
   rule: z.string().optional(),
+  pending: z.string().optional(),
   generation: z.number(),
   bytes: z.string(),
   originalLength: z.number(),

@@ -19,6 +19,8 @@ export interface TapPacket {
   readonly policy?: string | undefined;
   /** Such as `ingress[2]`, the position in the policy's list counting from 0. */
   readonly rule?: string | undefined;
+  /** What staged policies would have made of it, on the packet that was decided and only where that differs. */
+  readonly pending?: string | undefined;
   /** Policy generation that decided. */
   readonly generation: number;
   /** From the IP header on, as many bytes as were copied. */

@@ -15,6 +15,7 @@ export function verdictText(packet: TapPacket): string {
   else if (packet.tier !== undefined) words.push(`tier=${packet.tier}`);
   if (packet.rule !== undefined) words.push(`rule=${packet.rule}`);
   words.push(`reason=${packet.reason}`);
+  if (packet.pending !== undefined) words.push(`pending=${packet.pending}`);
   return printable(words.join(" "));
 }
 

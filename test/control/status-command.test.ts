@@ -73,6 +73,15 @@ describe("rampart status", () => {
 `);
   });
 
+  it("tells of staged policies, and what they would have changed", async () => {
+    answer = { ...STATUS, staged: { policies: 2, wouldDeny: 7, wouldAllow: 1 } };
+    expect((await status("--socket", socket)).stdout).toContain(
+      "\n  staged     2 policies, not enforced; would have denied 7 new connections that passed, and passed 1 that were denied\n",
+    );
+    answer = { ...STATUS, staged: { policies: 0, wouldDeny: 0, wouldAllow: 0 } };
+    expect((await status("--socket", socket)).stdout).not.toContain("staged");
+  });
+
   it("puts what is wrong where it cannot be missed", async () => {
     answer = {
       ...STATUS,

@@ -1,6 +1,7 @@
 /** A decider with tables in force, and packets handed to it as the kernel would. */
 import { WorkerCounters } from "../../src/datapath/counters.ts";
 import { PacketDecider } from "../../src/datapath/decider.ts";
+import { hitPlaces } from "../../src/datapath/hit-counts.ts";
 import { buildInterfaceMap, NO_ENDPOINT, type InterfaceRoles } from "../../src/datapath/interface-map.ts";
 import { outcomeReasons } from "../../src/datapath/outcome.ts";
 import { HostAction } from "../../src/datapath/published.ts";
@@ -55,13 +56,13 @@ export class DeciderBench {
   ruleHits!: Float64Array;
   #clock = 0;
 
-  constructor(set: ResourceSet, slabBytes = 65536) {
+  constructor(set: ResourceSet, slabBytes = 65536, recordAccepted = true) {
     this.decider = new PacketDecider({
       marks: this.marks,
       flowCapacity: 1024,
       counters: this.counters,
       events: this.events,
-      recordAccepted: true,
+      recordAccepted,
     });
     this.decider.onUnknownInterface = (index) => this.unknownInterfaces.push(index);
     const numbers = (): Uint32Array => new Uint32Array(1);
@@ -86,7 +87,7 @@ export class DeciderBench {
 
   publish(set: ResourceSet, generation: number): void {
     this.compilation = compileTables(set, [...set.hostEndpoints, ...set.workloadEndpoints], NODE, generation);
-    this.ruleHits = new Float64Array(this.compilation.rules.length);
+    this.ruleHits = new Float64Array(hitPlaces(this.compilation.tables));
     this.decider.publish({
       tables: this.compilation.tables,
       interfaces: buildInterfaceMap(

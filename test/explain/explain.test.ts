@@ -138,6 +138,57 @@ describe("a policy that would decide otherwise, but is not asked", () => {
   });
 });
 
+describe("staged policies", () => {
+  const staged = (name: string, spec: string): string =>
+    gnp(name, spec).replace("kind: Global", "kind: StagedGlobal");
+  const office = tcp("198.51.100.1", "two-eth0", 443);
+
+  it("that apply are told with the pending verdict and the one that would decide", () => {
+    const deny = staged("s", "{ selector: has(host), order: 1, ingress: [{ action: Deny }] }");
+    const lines = told(office, POLICIES + deny);
+    expect(lines[0]).toMatch(/^ALLOW: /);
+    expect(lines.slice(1, 4)).toEqual([
+      "pending (with the staged policies in force): deny by StagedGlobalNetworkPolicy s",
+      "  ingress of two-eth0: deny, by staged:s ingress[0] (Deny), policy.yaml:25",
+      "",
+    ]);
+  });
+
+  it("that isolate by the end of their tier are named there", () => {
+    const isolating = staged("s", "{ selector: has(app), types: [Ingress] }");
+    expect(told(tcp("203.0.113.9", "prod/web", 80), isolating)).toContain(
+      "  ingress of prod/web: deny, end of tier default: staged:s applied and no rule matched",
+    );
+  });
+
+  it("lead on to endpoints that are not asked while an enforced one denies", () => {
+    const closed = gnp("p", "{ selector: app == 'web', egress: [{ action: Deny }] }");
+    const opened = staged("p", "{ selector: app == 'web', egress: [{ action: Allow }] }");
+    const { set } = loadLab(POLICIES + closed + opened);
+    const { verdict, stages, pending } = explain(set, tcp("prod/web", "prod/db", 5432));
+    expect([verdict, stages.length]).toEqual(["deny", 1]);
+    expect(pending).toMatchObject({
+      verdict: "allow",
+      stages: [{ rule: { policy: "staged:p" } }, { rule: { policy: "prod/knp.default.db" } }],
+    });
+  });
+
+  it("that would delete a policy show what is left without it", () => {
+    const { set } = loadLab(POLICIES + staged("hosts", "{ stagedAction: Delete }"));
+    expect(explain(set, office)).toMatchObject({
+      verdict: "allow",
+      pending: { verdict: "deny", stages: [{ reason: "no-match" }, { reason: "no-policy" }] },
+    });
+  });
+
+  it("that apply to no stage of the connection are not mentioned", () => {
+    const elsewhere = staged("s", "{ selector: host == 'one', ingress: [{ action: Deny }] }");
+    expect(explain(loadLab(POLICIES + elsewhere).set, office).pending).toBeUndefined();
+    const otherWay = staged("s", "{ selector: has(host), egress: [{ action: Deny }] }");
+    expect(explain(loadLab(POLICIES + otherWay).set, office).pending).toBeUndefined();
+  });
+});
+
 describe("tiers", () => {
   const tier = "---\napiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: { name: first }\nspec: { order: 1 }\n";
   const logAndPass = "ingress: [{ action: Log }, { action: Pass }]";

@@ -35,6 +35,17 @@ const SNAPSHOT: MetricsSnapshot = {
     { direction: "ingress", tier: "default", policy: 'we"b\\', rule: 2, action: "Deny", count: 42 },
     { direction: "egress", tier: "default", policy: "", rule: "end-of-tier", action: "Deny", count: 1 },
   ],
+  staged: [
+    {
+      direction: "ingress",
+      tier: "default",
+      policy: "staged:shop/web",
+      rule: 1,
+      enforced: "allow",
+      pending: "deny",
+      count: 25,
+    },
+  ],
   parseFailures: [{ failure: "truncated", count: 6 }],
   queues: [queue, { ...queue, queue: 101, pending: undefined, kernelDropped: undefined }],
   returned: 13,
@@ -95,6 +106,8 @@ describe("/metrics", () => {
     const page = await scrape(await serve());
     const dropped = 'hook="input",direction="original",verdict="drop",reason="policy"';
     expect(page.get(`rampart_packets_total{${dropped}}`)).toBe(42);
+    const staged = 'direction="ingress",tier="default",policy="staged:shop/web",rule="1",enforced="allow",pending="deny"';
+    expect(page.get(`rampart_staged_decisions_total{${staged}}`)).toBe(25);
     expect(page.get('rampart_kernel_rule_packets_total{family="ipv6",rule="fast-path"}')).toBe(1_000_000);
     expect(page.get('rampart_queue_user_dropped_total{queue="100"}')).toBe(5);
     expect(page.get('rampart_reloads_total{result="failed"}')).toBe(21);

@@ -36,13 +36,13 @@ describe("a file of cases", () => {
   });
 
   it("may say all that a question can, and which rule is to decide", () => {
-    const fields = ["name: n", "sport: 7", "family: 6", "hook: forward", "node: one", "policy: p", "rule: 0"];
+    const fields = ["name: n", "sport: 7", "family: 6", "hook: forward", "node: one", "policy: p", "rule: 0", "pending: deny"];
     const lines = [...fields, "direction: egress"].map((field) => `    ${field}`).join("\n");
     expect(good(inCase(lines)).cases[0]).toMatchObject({
       name: "n",
       question: { sourcePort: 7, family: 6 },
       scope: { hook: "forward", node: "one" },
-      expect: { policy: "p", rule: 0, direction: "egress" },
+      expect: { policy: "p", rule: 0, direction: "egress", pending: "deny" },
     });
     const icmp = good("policies: [p]\ncases: [{ from: a, to: b, protocol: icmp, icmpType: 0, expect: deny }]");
     expect(icmp.cases[0]?.question).toMatchObject({ protocol: 1, icmpType: 0 });

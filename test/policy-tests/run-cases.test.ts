@@ -6,7 +6,7 @@ import type { CaseResult } from "../../src/policy-tests/run-cases.ts";
 import { runCases } from "../../src/policy-tests/run-cases.ts";
 import type { QuestionSource } from "../../src/explain/question.ts";
 import { readQuestion } from "../../src/explain/question.ts";
-import { loadLab, tcp } from "../explain/lab.ts";
+import { loadLab, POLICIES, tcp } from "../explain/lab.ts";
 
 function policyCase(question: QuestionSource, expectation: Partial<Expectation>, name = "a case"): PolicyCase {
   return {
@@ -14,7 +14,7 @@ function policyCase(question: QuestionSource, expectation: Partial<Expectation>,
     location: { file: "cases.yaml", line: 4, column: 5 },
     question: readQuestion(question),
     scope: { node: undefined, hook: undefined },
-    expect: { verdict: "allow", policy: undefined, rule: undefined, direction: undefined, ...expectation },
+    expect: { verdict: "allow", policy: undefined, rule: undefined, direction: undefined, pending: undefined, ...expectation },
   };
 }
 
@@ -47,6 +47,24 @@ describe("a case", () => {
     ],
   ])("fails if anything is not so: %o", (expectation, problem) => {
     expect(result(WEB_TO_DB, expectation)).toMatchObject({ outcome: "failed", problem });
+  });
+
+  it("may expect what staged policies would make of it", () => {
+    const staged = `---
+apiVersion: projectcalico.org/v3
+kind: StagedKubernetesNetworkPolicy
+metadata: { namespace: prod, name: db }
+spec: { podSelector: { matchLabels: { app: db } } }
+`;
+    const { set } = loadLab(POLICIES + staged);
+    const outcome = (expectation: Partial<Expectation>): CaseResult =>
+      runCases(set, [policyCase(WEB_TO_DB, expectation)])[0] as CaseResult;
+    expect(outcome({ pending: "deny" }).outcome).toBe("passed");
+    const problem = "expected pending allow, got pending deny";
+    expect(outcome({ pending: "allow" })).toMatchObject({ outcome: "failed", problem });
+    // Without staged policies the pending verdict is the enforced one.
+    expect(result(WEB_TO_DB, { pending: "allow" }).outcome).toBe("passed");
+    expect(result(WEB_TO_DB, { pending: "deny" }).outcome).toBe("failed");
   });
 
   it("that expects a policy of a deny fails where no policy's rule denied, with the reason", () => {

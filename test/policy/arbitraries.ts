@@ -112,7 +112,11 @@ function arbitraryPolicies(tiers: readonly string[]): fc.Arbitrary<Policy[]> {
     { weight: 2, arbitrary: arbitraryNetworkPolicy(tiers) },
     { weight: 2, arbitrary: arbitraryKubernetesPolicy() },
   );
-  return fc.uniqueArray(each, {
+  const action = fc.constantFrom<NonNullable<Policy["stagedAction"]>>("Set", "Set", "Delete");
+  const withAction = fc
+    .tuple(each, action)
+    .map(([written, stagedAction]): Policy => (written.staged ? { ...written, stagedAction } : written));
+  return fc.uniqueArray(withAction, {
     minLength: 1,
     maxLength: MAX_POLICIES,
     size: "max",

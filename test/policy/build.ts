@@ -130,6 +130,7 @@ export function policy(options: PolicyOptions = {}): Policy {
     preDNAT: options.preDNAT ?? false,
     doNotTrack: options.doNotTrack ?? false,
     staged: options.staged ?? false,
+    ...(options.stagedAction === undefined ? {} : { stagedAction: options.stagedAction }),
   };
 }
 

@@ -149,7 +149,14 @@ describe("staged policies (SEMANTICS 1.14)", () => {
     expect(readPolicy(resource(staged, "{ name: p }", "{}")).policy).toMatchObject({ staged: true });
   });
 
-  it.each(["Delete", "Learn", "Ignore"])("with stagedAction %s have nothing to preview, which is said", (action) => {
+  it("with stagedAction Delete are kept, as there is the enforced policy to preview without", () => {
+    const text = resource("StagedNetworkPolicy", "{ name: p }", "{ stagedAction: Delete, tier: default }");
+    const { policy: read, warnings } = readPolicy(text);
+    expect(read).toMatchObject({ name: "p", staged: true, stagedAction: "Delete", ingress: [], egress: [] });
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(["Learn", "Ignore"])("with stagedAction %s have nothing to preview, which is said", (action) => {
     const text = resource("StagedNetworkPolicy", "{ name: p }", `{ stagedAction: ${action}, tier: default }`);
     expect(readDocument(text)).toEqual({ resource: undefined, errors: [], warnings: ["RAMPART_W_STAGED_ACTION"] });
   });

@@ -196,6 +196,10 @@ describe("the verdict", () => {
       "drop output eth1 reply reason=truncated",
     ],
     [{ hook: "forward", outInterface: "eth1", verdict: "reject" }, `reject forward eth0>eth1 ${byPolicy}`],
+    [
+      { verdict: "accept", pending: "deny by StagedNetworkPolicy shop/web" },
+      `accept input eth0 ${byPolicy} pending=deny by StagedNetworkPolicy shop/web`,
+    ],
     [{ inInterface: "e\u001b[31mvil" }, `drop input e?[31mvil ${byPolicy}`],
   ] satisfies [Partial<TapPacket>, string][])("of %o", (fields, text) => {
     const line = formatTapPacket(tapPacket(ip(A, B, 17, udp(1, 2, "")), fields), { numeric: true });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ControlStreamHandle, controlStream } from "../../src/control/client.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import { loadPacketFilterCompiler } from "../../src/native/load.ts";
+import { hookNames } from "../../src/datapath/outcome.ts";
 import { type TapEvent, decodeTapEvent } from "../../src/tap/tap-event.ts";
 import { TapHub } from "../../src/tap/tap-hub.ts";
 import type { TapPacket } from "../../src/tap/tap-packet.ts";
@@ -80,6 +81,13 @@ describe("the tap", () => {
     await expect.poll(() => reader.packets()).toHaveLength(1);
     expect(reader.events[0]).toEqual({ listening: true });
     expect(reader.packets()[0]).toEqual({ ...TCP, bytes: Buffer.from(TCP.bytes) });
+  });
+
+  it.each(hookNames)("hands on packets judged at %s", async (hook) => {
+    const reader = await listen({});
+    hub.publish({ ...TCP, hook });
+    await expect.poll(() => reader.packets()).toHaveLength(1);
+    expect(reader.packets()[0]?.hook).toBe(hook);
   });
 
   it("filters inside the daemon with libpcap's expressions, each reader its own", async () => {

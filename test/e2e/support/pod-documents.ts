@@ -56,6 +56,14 @@ export function stagedPolicy(name: string, spec: Fields): string {
   return calico("StagedNetworkPolicy", { name, namespace: "default" }, spec);
 }
 
+export function stagedGlobalPolicy(name: string, spec: Fields): string {
+  return calico("StagedGlobalNetworkPolicy", { name }, spec);
+}
+
+export function stagedKubernetesPolicy(name: string, spec: Fields): string {
+  return calico("StagedKubernetesNetworkPolicy", { name, namespace: "default" }, spec);
+}
+
 export function tier(name: string, spec: Fields): string {
   return calico("Tier", { name }, spec);
 }
