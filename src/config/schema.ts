@@ -107,6 +107,7 @@ const sections = {
 export const settingsSchema = section({
   node: text("this host's name, as HostEndpoints write it in spec.node").optional(),
   exemptLoopback: flag.default(true),
+  established: oneOf(["rejudge", "keep"]).default("rejudge"),
   policy: sections.policy.prefault({}),
   queue: sections.queue.prefault({}),
   iptables: sections.iptables.prefault({}),

@@ -46,6 +46,8 @@ export interface Settings {
   readonly iptables: { readonly variant: "auto" | "nft" | "legacy"; readonly lockWaitSeconds: number };
   readonly marks: MarkMasks;
   readonly exemptLoopback: boolean;
+  /** What a policy change means for live connections: they are judged again, or go on as in Calico. */
+  readonly established: "rejudge" | "keep";
   readonly flows: { readonly capacity: number };
   readonly log: { readonly level: string; readonly format: "json" | "pretty"; readonly deniedPerSecond: number };
   /** undefined: switched off. */

@@ -21,6 +21,7 @@ import { createRegistry } from "../metrics/registry.ts";
 import { MetricsServer } from "../metrics/server.ts";
 import type { NativeBinding, NativeInterfaceWatch } from "../native/binding.ts";
 import { loadNative } from "../native/load.ts";
+import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
 import type { LoadResult } from "../resources/load.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { Enforcer } from "./enforcer.ts";
@@ -195,7 +196,12 @@ export class Daemon {
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();
-    this.#decisions = new DecisionLog(this.#log, names, this.#settings.log.deniedPerSecond);
+    this.#decisions = new DecisionLog(
+      this.#log,
+      names,
+      this.#settings.log.deniedPerSecond,
+      () => this.#enforcer.current?.felix ?? DEFAULT_FELIX_SETTINGS,
+    );
     this.#decisions.start(() => this.#pool.eventRings);
   }
 

@@ -9,6 +9,8 @@ import type { Logger } from "pino";
 import { RecordKind } from "../datapath/decider.ts";
 import { OutcomeVerdict } from "../datapath/outcome.ts";
 import { Field, type RecordRing } from "../datapath/record-ring.ts";
+import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
+import { logPrefix, LogRuleLimit, type LogRuleSettings } from "./log-rule.ts";
 import { readRecord, type PacketRecord, type RecordNames } from "./packet-record.ts";
 
 /** Records read a round; the ring keeps the rest for the next one. */
@@ -19,16 +21,25 @@ export class DecisionLog {
   readonly #log: Logger;
   readonly #names: RecordNames;
   readonly #perSecond: number;
+  readonly #logRules: () => LogRuleSettings;
+  readonly #limit = new LogRuleLimit();
   #budget: number;
   #stagedBudget: number;
   #suppressed = 0;
   #second = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: Logger, names: RecordNames, perSecond: number) {
+  /** `logRules`: what FelixConfiguration says of Log rules now. */
+  constructor(
+    log: Logger,
+    names: RecordNames,
+    perSecond: number,
+    logRules: () => LogRuleSettings = () => DEFAULT_FELIX_SETTINGS,
+  ) {
     this.#log = log;
     this.#names = names;
     this.#perSecond = perSecond;
+    this.#logRules = logRules;
     this.#budget = perSecond;
     this.#stagedBudget = perSecond;
   }
@@ -65,10 +76,21 @@ export class DecisionLog {
   #write(kind: number, record: PacketRecord): void {
     const { time, inInterface, outInterface, ...rest } = record;
     const entry = { ...rest, interface: inInterface ?? outInterface, outInterface, at: new Date(time).toISOString() };
-    if (kind === RecordKind.LOGGED) this.#log.info(entry, "logged");
+    if (kind === RecordKind.LOGGED) this.#writeLogged(record, entry);
     else if (record.verdict === "drop" || record.verdict === "reject") this.#log.info(entry, "denied");
     else if (record.pending !== undefined) this.#log.info(entry, "would be denied");
     else this.#log.debug(entry, "allowed");
+  }
+
+  #writeLogged(record: PacketRecord, entry: object): void {
+    const { logPrefix: template, logActionRateLimit: rate, logActionRateLimitBurst: burst } = this.#logRules();
+    if (this.#limit.admits(record, rate, burst, performance.now())) {
+      this.#log.info({ prefix: logPrefix(template, record), ...entry }, "logged");
+      return;
+    }
+    // Kept out by the rule's own limit, it must not take the place of another line.
+    this.#budget++;
+    this.#suppressed++;
   }
 }
 

@@ -50,7 +50,8 @@ export function endpointScope(
   compiled.endpoints.forEach((endpoint, index) => {
     if (endpoint.kind === "WorkloadEndpoint") workloads.set(endpoint.interfaceName, index);
   });
-  const { interfacePrefixes } = effectiveFelix(resources, node);
+  const { interfacePrefixes, workloadSourceSpoofing } = effectiveFelix(resources, node);
+  const sources = workloadSourceSpoofing === "Any" ? allowedSources(compiled) : [];
   const index = (endpoint: HostEndpoint | undefined): number =>
     endpoint === undefined ? NO_ENDPOINT : (indexOf.get(endpoint) ?? NO_ENDPOINT);
 
@@ -93,7 +94,7 @@ export function endpointScope(
     forward: scopeOf("forward"),
     preDNAT: scopeOf("preDNAT"),
     untracked: untracked.inbound.length + untracked.outbound.length > 0 ? untracked : undefined,
-    workloads: workloads.size > 0 ? { prefixes: interfacePrefixes, allowedSources: allowedSources(compiled) } : undefined,
+    workloads: workloads.size > 0 ? { prefixes: interfacePrefixes, allowedSources: sources } : undefined,
     roles,
   };
 }

@@ -10,12 +10,14 @@
 import { freeGeneration, sweepConnectionMarks } from "../conntrack/mark-sweep.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { formatCidr } from "../address/address.ts";
-import { HostAction } from "../datapath/published.ts";
+import { HostAction, type WalkSettings } from "../datapath/published.ts";
 import type { HookInstaller } from "../hooks/apply.ts";
-import type { HookConfig } from "../hooks/hook-config.ts";
+import type { HookConfig, Tunnels } from "../hooks/hook-config.ts";
 import type { MarkLayout } from "../hooks/marks.ts";
 import type { NativeBinding, NativeInterface } from "../native/binding.ts";
-import { effectiveFelix } from "../policy/failsafe.ts";
+import { deniedTunnels } from "../policy/encapsulation.ts";
+import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
+import { tunnelEnds } from "../policy/tunnel-ends.ts";
 import type { Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Compilation } from "../tables/compiled.ts";
 import { compileTables } from "../tables/compile.ts";
@@ -29,6 +31,7 @@ export interface Enforced {
   readonly compilation: Compilation;
   readonly scope: EndpointScope;
   readonly hooks: HookConfig;
+  readonly felix: EffectiveFelix;
   readonly links: readonly NativeInterface[];
 }
 
@@ -138,12 +141,12 @@ export class Enforcer {
     let hits: Float64Array;
     this.#pending = compilation;
     try {
-      hits = await pool.publish(compilation, scope.interfaces, hostActionOf(resources, settings.node));
+      hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node));
       await installer.apply(hooks);
     } catch (error) {
       if (replaced !== undefined) {
         const { compilation: before, scope: scopeBefore, resources: resourcesBefore } = replaced;
-        await pool.publish(before, scopeBefore.interfaces, hostActionOf(resourcesBefore, settings.node));
+        await pool.publish(before, scopeBefore.interfaces, walkSettings(resourcesBefore, settings.node));
       }
       throw error;
     } finally {
@@ -152,7 +155,8 @@ export class Enforcer {
     if (replaced !== undefined) this.#options.onRetired(replaced.compilation, hits);
     this.#generation = generation;
     this.#previous = replaced;
-    this.#current = { resources, compilation, scope, hooks, links };
+    const felix = effectiveFelix(resources, settings.node);
+    this.#current = { resources, compilation, scope, hooks, felix, links };
     return this.#current;
   }
 
@@ -196,6 +200,7 @@ export function hookConfig(
   adoptOlder: boolean,
 ): HookConfig {
   const felix = effectiveFelix(resources, settings.node);
+  const keepEstablished = settings.established === "keep";
   return {
     input: scope.local,
     output: scope.local,
@@ -203,7 +208,13 @@ export function hookConfig(
     workloads: scope.workloads,
     preDNAT: scope.preDNAT,
     untracked: scope.untracked,
-    adoptOlder,
+    // Nothing is ever cut then, so nothing that was cut could come back.
+    adoptOlder: adoptOlder || keepEstablished,
+    keepEstablished,
+    dropInvalid: !felix.disableConntrackInvalidCheck,
+    tunnels: tunnelsOf(resources, settings.node, felix),
+    serviceLoop: serviceLoopOf(resources, felix),
+    ipv6: felix.ipv6Support,
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,
@@ -219,9 +230,21 @@ function hookScopes({ local, forward, preDNAT, untracked, workloads }: EndpointS
   return [local, forward, preDNAT, untracked, workloads?.prefixes, sources];
 }
 
-function hostActionOf(resources: ResourceSet, node: string): number {
-  const { defaultEndpointToHostAction } = effectiveFelix(resources, node);
-  return { Drop: HostAction.DROP, Accept: HostAction.ACCEPT, Return: HostAction.RETURN }[defaultEndpointToHostAction];
+function walkSettings(resources: ResourceSet, node: string): WalkSettings {
+  const felix = effectiveFelix(resources, node);
+  const actions = { Drop: HostAction.DROP, Accept: HostAction.ACCEPT, Return: HostAction.RETURN };
+  return { hostAction: actions[felix.defaultEndpointToHostAction], deniedTunnels: deniedTunnels(felix) };
+}
+
+function tunnelsOf(resources: ResourceSet, node: string, felix: EffectiveFelix): Tunnels | undefined {
+  const { ipipEnabled, vxlanEnabled, vxlanPort } = felix;
+  if (!ipipEnabled && !vxlanEnabled) return undefined;
+  return { ipip: ipipEnabled, vxlanPort: vxlanEnabled ? vxlanPort : undefined, ends: tunnelEnds(resources, node) };
+}
+
+function serviceLoopOf({ serviceNets = [] }: ResourceSet, { serviceLoopPrevention }: EffectiveFelix): HookConfig["serviceLoop"] {
+  if (serviceLoopPrevention === "Disabled" || serviceNets.length === 0) return undefined;
+  return { nets: serviceNets, reject: serviceLoopPrevention === "Reject" };
 }
 
 /** An interface that was there before is governed by another endpoint now: its live connections must be judged again. */

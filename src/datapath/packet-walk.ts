@@ -18,7 +18,6 @@ export const WalkStep = { INPUT: 0, OUTPUT: 1, FORWARD: 2, PREDNAT: 3, UNTRACKED
 const IPIP = 4;
 const UDP = 17;
 const ICMPV6 = 58;
-const VXLAN_PORT = 4789;
 
 export class PacketWalk {
   readonly classifier: Classifier;
@@ -146,10 +145,17 @@ export class PacketWalk {
 
   #workloadAllows(workload: number, kind: number, view: PacketView): boolean {
     if (workload === UNKNOWN_WORKLOAD) this.#decide(OutcomeVerdict.DROP, OutcomeReasonIndex.UNKNOWN_WORKLOAD);
-    else if (kind === ProgramKind.NORMAL_EGRESS && isTunnel(view)) {
+    else if (kind === ProgramKind.NORMAL_EGRESS && this.#isDeniedTunnel(view)) {
       this.#decide(OutcomeVerdict.DROP, OutcomeReasonIndex.WORKLOAD_TUNNEL);
     } else return this.#judge(workload, kind, view);
     return false;
+  }
+
+  /** SEMANTICS 3.2: a workload must not send VXLAN or IPIP, whose inner packets no policy would see. */
+  #isDeniedTunnel(view: PacketView): boolean {
+    const { ipip, vxlanPort } = this.published.deniedTunnels;
+    if (view.protocol === IPIP) return ipip;
+    return view.protocol === UDP && vxlanPort !== 0 && view.destinationPort === vxlanPort;
   }
 
   /** The endpoint's decision into verdict, reason and rule; false if it denies. */
@@ -189,11 +195,6 @@ export class PacketWalk {
   #role(roles: number, role: number): number {
     return roles < 0 ? NO_ENDPOINT : this.interfaces[roles + role];
   }
-}
-
-/** SEMANTICS 3.2: a workload must not send VXLAN or IPIP, whose inner packets no policy would see. */
-function isTunnel(view: PacketView): boolean {
-  return view.protocol === IPIP || (view.protocol === UDP && view.destinationPort === VXLAN_PORT);
 }
 
 /** SEMANTICS 3.4 I2: what a workload may always ask its host over IPv6; a router advertisement is not among it. */

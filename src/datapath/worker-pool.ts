@@ -12,6 +12,7 @@ import { WorkerCounters } from "./counters.ts";
 import { hitPlaces } from "./hit-counts.ts";
 import type { InterfaceMap } from "./interface-map.ts";
 import { outcomeReasons } from "./outcome.ts";
+import type { WalkSettings } from "./published.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 import { allocateRing, RecordRing, type RingMemory } from "./record-ring.ts";
 
@@ -80,14 +81,14 @@ export class WorkerPool {
    * Puts tables in force in every worker; on return no packet is answered by older ones any more.
    * Returns the final counts of the tables they replace (hit-counts.ts).
    */
-  async publish(compilation: Compilation, interfaces: InterfaceMap, hostAction: number): Promise<Float64Array> {
+  async publish(compilation: Compilation, interfaces: InterfaceMap, settings: WalkSettings): Promise<Float64Array> {
     const ruleReasons = sharedUint8(compilation.rules.map((info) => outcomeReasons.indexOf(info.reason)));
     const { tables } = compilation;
     const retired = await Promise.all(
       this.#members.map(async (member) => {
         const ruleHits = new Float64Array(new SharedArrayBuffer(hitPlaces(tables) * 8));
         const done = this.#reply(member, "published", PUBLISH_TIMEOUT_MS);
-        send(member, { type: "publish", published: { tables, interfaces, hostAction, ruleReasons, ruleHits } });
+        send(member, { type: "publish", published: { tables, interfaces, ...settings, ruleReasons, ruleHits } });
         await done;
         const replaced = member.ruleHits;
         member.ruleHits = ruleHits;

@@ -10,7 +10,7 @@ import type { PacketView } from "../packet/view.ts";
 import type { ResourceSet } from "../resources/types.ts";
 import type { RuleInfo } from "../tables/compiled.ts";
 import type { BuiltInReason, PacketKind } from "./built-in.ts";
-import { builtIn, builtInVerdict } from "./built-in.ts";
+import { BuiltIns, builtInVerdict } from "./built-in.ts";
 import { commonFamily, destinationPort } from "./connection.ts";
 import type { Course, Passage, Scope } from "./course.ts";
 import { CoursePlanner } from "./course.ts";
@@ -45,6 +45,7 @@ export class BatchAnswers {
   readonly #directory: EndpointDirectory;
   readonly #planner: CoursePlanner;
   readonly #judge: TableJudge;
+  readonly #builtIns: BuiltIns;
   readonly #ends = new Map<string, KnownEnd>();
   readonly #compiled = new WeakMap<Passage, Passage<CompiledStage>>();
   readonly #answers = new Map<RuleInfo, string>();
@@ -54,6 +55,7 @@ export class BatchAnswers {
     this.#directory = new EndpointDirectory(set);
     this.#planner = new CoursePlanner(set, scope);
     this.#judge = new TableJudge(set);
+    this.#builtIns = new BuiltIns(set);
   }
 
   /** The answer to one line; both without the newline. Throws nothing for what the line holds. */
@@ -81,7 +83,7 @@ export class BatchAnswers {
     const packet: PacketKind = { family, protocol, destinationPort: port, icmpType };
     let answer = UNPOLICED;
     const end = follow(this.#course(source, destination, family), (stage) => {
-      const reason = builtIn(stage, packet);
+      const reason = this.#builtIns.of(stage, packet);
       if (reason !== undefined) {
         answer = BUILT_IN[reason];
         return builtInVerdict(reason);

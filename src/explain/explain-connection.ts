@@ -12,7 +12,7 @@ import type { TierPolicies } from "../policy/order.ts";
 import { isAffected, pendingPolicies } from "../policy/pending.ts";
 import { policyLabel } from "../policy/policy-label.ts";
 import type { Policy, ResourceSet, Rule } from "../resources/types.ts";
-import { builtIn, builtInVerdict } from "./built-in.ts";
+import { BuiltIns, builtInVerdict } from "./built-in.ts";
 import type { Connection } from "./connection.ts";
 import type { Course, Stage } from "./course.ts";
 import { endpointName } from "./endpoint-directory.ts";
@@ -94,7 +94,7 @@ function explainStage(
     direction,
     hook,
   };
-  const reason = builtIn(stage, packet);
+  const reason = new BuiltIns(set).of(stage, packet);
   if (reason !== undefined) {
     const nothing = { tier: undefined, rule: undefined, policies: [], candidates: [], bystanders: [] };
     return { ...judge, verdict: builtInVerdict(reason), reason, ...nothing };

@@ -24,10 +24,14 @@ export class TableJudge {
   readonly #compiled = new Map<Endpoint, { classifier: Classifier; rules: readonly RuleInfo[]; index: number }>();
 
   constructor(set: ResourceSet) {
-    const own = new Set(set.felixConfigurations.map(({ name }) => name).filter((name) => name.startsWith(NODE_PREFIX)));
+    const own = new Set(
+      set.felixConfigurations.flatMap(({ name, nodes = [] }) =>
+        name.startsWith(NODE_PREFIX) ? name.slice(NODE_PREFIX.length) : nodes,
+      ),
+    );
     const groups = new Map<string, Endpoint[]>();
     for (const endpoint of [...set.workloadEndpoints, ...set.hostEndpoints]) {
-      const node = own.has(`${NODE_PREFIX}${endpoint.node}`) ? endpoint.node : "";
+      const node = own.has(endpoint.node) ? endpoint.node : "";
       const group = groups.get(node);
       if (group === undefined) groups.set(node, [endpoint]);
       else group.push(endpoint);

@@ -10,6 +10,8 @@ import type { HookName } from "./hook-point.ts";
 import { checkInterfaceName } from "./interface-name.ts";
 import { undecidedMatch } from "./match.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
+import { serviceLoopRules } from "./service-loop.ts";
+import { tunnelInRules, tunnelOutRules } from "./tunnels.ts";
 import { PASS_CHAIN, POSTPONE_CHAIN } from "./verdict-chains.ts";
 import { forwardScope, governedNames, governsAny, LOOPBACK, untracksInbound, workloadPatterns } from "./scope.ts";
 
@@ -33,11 +35,11 @@ export function dispatchRules(config: HookConfig, hook: HookName, family: Family
     case "POSTROUTING":
       return postroutingRules(config);
     case "INPUT":
-      return inputRules(config);
+      return [...tunnelInRules(config, family), ...inputRules(config)];
     case "FORWARD":
-      return forwardRules(config);
+      return [...serviceLoopRules(config, family), ...forwardRules(config)];
     case "OUTPUT":
-      return outputRules(config);
+      return outputRules(config, family);
   }
 }
 
@@ -118,13 +120,14 @@ function forwardRules(config: HookConfig): string[] {
   return [...workloadPatterns(config), ...governedNames(config, scope.interfaces)].flatMap(sides);
 }
 
-/** O2 and O4. DNAT may have changed the way out behind this hook's back, so the outgoing interface is not asked. */
-function outputRules(config: HookConfig): string[] {
+/** O2 to O4. DNAT may have changed the way out behind this hook's back, so the outgoing interface is not asked. */
+function outputRules(config: HookConfig, family: Family): string[] {
   const { output } = config;
   if (!governsAny(config, output)) return [];
   const exempt = [
     gotoRule("postponed", "-m conntrack --ctstate DNAT --ctdir ORIGINAL", POSTPONE_CHAIN),
     ...workloadPatterns(config).map((pattern) => rule("workload", `-o ${pattern}`, "RETURN")),
+    ...tunnelOutRules(config, family),
   ];
   if (!output.wildcard) return [...exempt, ...named(config, "OUTPUT", output.interfaces, "-o")];
   return [...exempt, ...loopbackReturns(config, "-o"), governedRest("OUTPUT")];

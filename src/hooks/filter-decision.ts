@@ -4,6 +4,7 @@
  * the queue, or back to the base chain behind our jump for a RETURN verdict.
  */
 import type { Family } from "../address/address.ts";
+import { acceptEstablished } from "./established.ts";
 import { answerMatches, openingMatches } from "./failsafe.ts";
 import type { HookConfig } from "./hook-config.ts";
 import { PacketVerdict } from "./marks.ts";
@@ -22,6 +23,7 @@ export function filterDecision(config: HookConfig, hook: FilterHook, family: Fam
   return [
     // Both belong to one link, so there is none of it to forward.
     ...(family === 6 && hook !== "FORWARD" ? [rule("icmpv6", "-p ipv6-icmp", NEIGHBOUR_CHAIN)] : []),
+    ...acceptEstablished(config),
     rule("fast-path", fastPathMatch(config), "ACCEPT"),
     ...acceptedRules(config, hook),
     ...failsafeRules(config, hook, family),
@@ -39,6 +41,7 @@ export function filterDecision(config: HookConfig, hook: FilterHook, family: Fam
 export function workloadDecision(config: HookConfig, family: Family): string[] {
   return [
     ...(family === 6 ? workloadNeighbourRules() : []),
+    ...acceptEstablished(config),
     rule("fast-path", fastPathMatch(config), "ACCEPT"),
     rule("answer", "-m conntrack --ctdir REPLY", "ACCEPT"),
     ...askRules(config, "INPUT"),
@@ -120,7 +123,7 @@ function askRules(config: HookConfig, hook: FilterHook): string[] {
   const following = marks.nextGeneration(generation);
   const carries = (code: number, of: number): string => verdictMatch(config, code, of);
   return [
-    rule("invalid", "-m conntrack --ctstate INVALID", "DROP"),
+    ...(config.dropInvalid ? [rule("invalid", "-m conntrack --ctstate INVALID", "DROP")] : []),
     ...(config.adoptOlder ? [] : [rule("mid-stream", MID_STREAM, "DROP")]),
     gotoRule("undecided", undecidedMatch(config), askChain(hook)),
     rule("allowed", carries(PacketVerdict.ALLOW, generation), ALLOW_CHAIN),

@@ -30,6 +30,15 @@ export interface UntrackedInterfaces {
   readonly outbound: readonly string[];
 }
 
+/** Tunnels between nodes that end on this host (SEMANTICS 3.7). */
+export interface Tunnels {
+  readonly ipip: boolean;
+  /** UDP port; undefined: no VXLAN. */
+  readonly vxlanPort: number | undefined;
+  /** Far ends, in order, once each. */
+  readonly ends: readonly Cidr[];
+}
+
 export interface HookConfig {
   /** Interfaces of HostEndpoints. */
   readonly input: Scope;
@@ -51,6 +60,19 @@ export interface HookConfig {
    * a connection that was cut must not bring it back with its direction turned round.
    */
   readonly adoptOlder: boolean;
+  /**
+   * What conntrack calls ESTABLISHED or RELATED passes in every tracked hook before anything is judged, whatever
+   * generation allowed it. False: only under the generation that did.
+   */
+  readonly keepEstablished: boolean;
+  /** What conntrack calls INVALID is dropped; false leaves it to the policies. */
+  readonly dropInvalid: boolean;
+  /** undefined: tunnel packets are packets like others. */
+  readonly tunnels: Tunnels | undefined;
+  /** Prefixes of services' addresses; undefined: packets to them are forwarded like others. */
+  readonly serviceLoop: { readonly nets: readonly Cidr[]; readonly reject: boolean } | undefined;
+  /** false: nothing of IPv6 is hooked. */
+  readonly ipv6: boolean;
   /** Packets of the loopback interface are nobody's business; false polices `lo` as any other interface. */
   readonly exemptLoopback: boolean;
   readonly failsafeInbound: readonly FailsafePort[];

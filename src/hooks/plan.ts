@@ -17,6 +17,7 @@
  */
 import type { Family } from "../address/address.ts";
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
+import { NO_CHAINS } from "./chain-plan.ts";
 import { decisionChain, dispatchRules, WORKLOAD_CHAIN } from "./dispatch.ts";
 import { askChain, filterDecision, questionRules, workloadDecision } from "./filter-decision.ts";
 import type { HookConfig } from "./hook-config.ts";
@@ -24,6 +25,7 @@ import type { HookName } from "./hook-point.ts";
 import { HOOK_POINTS, HOOKS, TABLES } from "./hook-point.ts";
 import { postroutingDecision, preDNATDecision, untrackedDecision } from "./routing-decision.ts";
 import { rule, targetOf } from "./rule.ts";
+import { TUNNEL_IN_CHAIN, TUNNEL_OUT_CHAIN, tunnelIn, tunnelOut } from "./tunnels.ts";
 import { verdictChains } from "./verdict-chains.ts";
 
 /**
@@ -33,6 +35,7 @@ import { verdictChains } from "./verdict-chains.ts";
  */
 export function planHooks(config: HookConfig, family: Family): ChainPlan {
   checkNumbers(config);
+  if (family === 6 && !config.ipv6) return NO_CHAINS;
   const chains: Chain[] = [];
   const jumps: Jump[] = [];
   for (const hook of HOOKS) {
@@ -73,14 +76,20 @@ function decisionChains(config: HookConfig, hook: HookName, family: Family): [st
       return [[name, postroutingDecision(config, family)]];
     case "INPUT":
       return [
+        [TUNNEL_IN_CHAIN, tunnelIn(config, family)],
         [name, filterDecision(config, hook, family)],
         [WORKLOAD_CHAIN, workloadDecision(config, family)],
         [askChain(hook), questionRules(config, hook)],
       ];
     case "FORWARD":
+      return [
+        [name, filterDecision(config, hook, family)],
+        [askChain(hook), questionRules(config, hook)],
+      ];
     case "OUTPUT":
       return [
         [name, filterDecision(config, hook, family)],
+        [TUNNEL_OUT_CHAIN, tunnelOut(config, family)],
         [askChain(hook), questionRules(config, hook)],
       ];
   }

@@ -6,6 +6,7 @@
  * REJECT here, so a refused packet is dropped.
  */
 import type { Family } from "../address/address.ts";
+import { passEstablished } from "./established.ts";
 import { openingMatches, untrackedMatches } from "./failsafe.ts";
 import type { PacketDirection } from "./failsafe.ts";
 import { refusalMatches } from "./filter-decision.ts";
@@ -44,12 +45,13 @@ export function preDNATDecision(config: HookConfig, family: Family): string[] {
   const accepted = hex(config.marks.acceptedBit);
   return [
     rule("accepted", `-m mark --mark ${accepted}/${accepted}`, "RETURN"),
+    ...passEstablished(config),
     rule("fast-path", fastPathMatch(config), "RETURN"),
     gotoRule("answer", "-m conntrack --ctdir REPLY", PASS_CHAIN),
     gotoRule("related", "-m conntrack --ctstate RELATED", PASS_CHAIN),
     ...(family === 6 ? neighbourRules(gotoRule, PASS_CHAIN) : []),
     ...openingMatches(config, "inbound", family).map((match) => gotoRule("failsafe", match, PASS_CHAIN)),
-    rule("invalid", "-m conntrack --ctstate INVALID", "DROP"),
+    ...(config.dropInvalid ? [rule("invalid", "-m conntrack --ctstate INVALID", "DROP")] : []),
     ...verdictRules(config, ADMIT_CHAIN, PASS_CHAIN, PASS_CHAIN),
     stageCleared(config),
     queueRule(config),
@@ -59,6 +61,7 @@ export function preDNATDecision(config: HookConfig, family: Family): string[] {
 /** P2: OUTPUT's question, asked about the new destination and the new way out. */
 export function postroutingDecision(config: HookConfig, family: Family): string[] {
   return [
+    ...passEstablished(config),
     gotoRule("fast-path", fastPathMatch(config), PASS_CHAIN),
     ...openingMatches(config, "outbound", family).map((match) => gotoRule("failsafe", match, RETURN_CHAIN)),
     ...refusalMatches(config, family).map((match) => gotoRule("refusal", match, PASS_CHAIN)),

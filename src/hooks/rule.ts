@@ -7,6 +7,8 @@
 
 const PROTOCOLS: Readonly<Record<string, string>> = {
   icmp: "1",
+  ipencap: "4",
+  ipv4: "4",
   tcp: "6",
   udp: "17",
   "ipv6-icmp": "58",

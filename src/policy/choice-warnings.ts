@@ -4,6 +4,7 @@
  * (SEMANTICS 3.3).
  */
 import type { HostEndpoint, ResourceSet, WorkloadEndpoint } from "../resources/types.ts";
+import { felixWarnings } from "./felix-warnings.ts";
 import { hasPolicies } from "./order.ts";
 
 interface Chosen {
@@ -24,6 +25,7 @@ export function choiceWarnings(
     ...hostWarnings(set, node, interfaces, choice),
     ...wildcardWarnings(set, choice),
     ...workloadWarnings(set, node, choice),
+    ...felixWarnings(set, node),
   ];
 }
 

@@ -1,51 +1,29 @@
 /**
  * Failsafe ports: what stays reachable on a HostEndpoint whatever the policies
  * say (SEMANTICS 3.6), and the other Felix settings in force on this node. Not
- * set means the defaults below; an empty list means none. The two never mix.
+ * set means the defaults; an empty list means none. The two never mix.
  */
 import { cidrContains } from "../address/address.ts";
-import type { Direction, FailsafePort, FelixConfiguration, ResourceSet } from "../resources/types.ts";
+import { felixLayers } from "../resources/felix-nodes.ts";
+import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
+import type { FelixSettings } from "../resources/felix-settings.ts";
+import type { Direction, FailsafePort, ResourceSet } from "../resources/types.ts";
 import type { PolicyClass, PolicyPacket } from "./decision.ts";
 
-export interface EffectiveFelix {
-  readonly failsafeInbound: readonly FailsafePort[];
-  readonly failsafeOutbound: readonly FailsafePort[];
-  readonly denyAction: "Drop" | "Reject";
-  /** Interfaces whose names begin with one of these are workloads'. */
-  readonly interfacePrefixes: readonly string[];
-  /** What becomes of a workload's packet to this host that the workload's own policies allow. */
-  readonly defaultEndpointToHostAction: "Drop" | "Accept" | "Return";
-}
-
-/** Calico's defaults; inbound has SSH and DHCP replies, outbound has DNS and DHCP requests. */
-const DEFAULT_FAILSAFE_INBOUND: readonly FailsafePort[] = [
-  ...ports("tcp", 22),
-  ...ports("udp", 68),
-  ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
-];
-
-const DEFAULT_FAILSAFE_OUTBOUND: readonly FailsafePort[] = [
-  ...ports("udp", 53, 67),
-  ...ports("tcp", 179, 2379, 2380, 5473, 6443, 6666, 6667),
-];
+/** Felix's settings on a node, complete. */
+export type EffectiveFelix = FelixSettings;
 
 /**
- * The settings in force on `node`: FelixConfiguration `node.<node>` over
- * `default` over the built-in values, field by field (SEMANTICS 1.13).
+ * The settings in force on `node`: field by field its own FelixConfiguration, the one that chose it, `default`, the
+ * built-in values (SEMANTICS 1.13).
  */
 export function effectiveFelix(set: ResourceSet, node: string): EffectiveFelix {
-  const named = (name: string): FelixConfiguration | undefined =>
-    set.felixConfigurations.find((configuration) => configuration.name === name);
-  const own = named(`node.${node}`);
-  const global = named("default");
-  return {
-    failsafeInbound: own?.failsafeInbound ?? global?.failsafeInbound ?? DEFAULT_FAILSAFE_INBOUND,
-    failsafeOutbound: own?.failsafeOutbound ?? global?.failsafeOutbound ?? DEFAULT_FAILSAFE_OUTBOUND,
-    denyAction: own?.denyAction ?? global?.denyAction ?? "Drop",
-    interfacePrefixes: own?.interfacePrefixes ?? global?.interfacePrefixes ?? ["cali"],
-    defaultEndpointToHostAction:
-      own?.defaultEndpointToHostAction ?? global?.defaultEndpointToHostAction ?? "Drop",
-  };
+  const layers = felixLayers(set.felixConfigurations, node);
+  if (layers.length === 0) return DEFAULT_FELIX_SETTINGS;
+  const given = (setting: keyof FelixSettings): unknown =>
+    layers.find((layer) => layer[setting] !== undefined)?.[setting] ?? DEFAULT_FELIX_SETTINGS[setting];
+  const settings = SETTINGS.map((setting) => [setting, given(setting)] as const);
+  return Object.fromEntries(settings) as unknown as FelixSettings;
 }
 
 /**
@@ -76,6 +54,4 @@ export function isFailsafe(
 
 const PROTOCOL_NUMBER: Readonly<Record<FailsafePort["protocol"], number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-function ports(protocol: FailsafePort["protocol"], ...numbers: number[]): FailsafePort[] {
-  return numbers.map((port) => ({ protocol, port, net: undefined }));
-}
+const SETTINGS = Object.keys(DEFAULT_FELIX_SETTINGS) as (keyof FelixSettings)[];

@@ -16,6 +16,7 @@ import {
   workloadEndpoint,
 } from "./endpoint-choice.ts";
 import type { EndpointChoice } from "./endpoint-choice.ts";
+import { deniedTunnels, isDeniedTunnel } from "./encapsulation.ts";
 import { effectiveFelix } from "./failsafe.ts";
 import { asked, followedBy, settled, UNPOLICED } from "./judgement.ts";
 import type { Judgement } from "./judgement.ts";
@@ -146,6 +147,7 @@ export function judgeConnection(set: ResourceSet, { source, destination, packet 
     return settled("allow", "host-to-workload", destination);
   }
   const toHost = local && source.kind === "WorkloadEndpoint" && destination?.kind === "HostEndpoint";
+  if (toHost && isWorkloadDiscovery(packet)) return settled("allow", "neighbour-discovery", source);
   const { verdict, ...rest } = [
     source && (() => judgeEnd(set, source, "egress", packet)),
     toHost ? hostAction(set, source.node) : destination && (() => judgeEnd(set, destination, "ingress", packet)),
@@ -155,10 +157,14 @@ export function judgeConnection(set: ResourceSet, { source, destination, packet 
 
 /** Local traffic of one end; its endpoint's own node has the failsafe ports that count. */
 function judgeEnd(set: ResourceSet, endpoint: Endpoint, direction: Direction, packet: PolicyPacket): Judgement {
-  if (endpoint.kind === "WorkloadEndpoint" && direction === "egress" && isEncapsulated(packet)) {
+  if (endpoint.kind === "WorkloadEndpoint" && direction === "egress" && isEncapsulated(set, endpoint.node, packet)) {
     return settled("deny", "encapsulation", endpoint);
   }
   return asked(set, endpoint.node, endpoint, "normal", direction, packet);
+}
+
+function isEncapsulated(set: ResourceSet, node: string, packet: PolicyPacket): boolean {
+  return isDeniedTunnel(deniedTunnels(effectiveFelix(set, node)), packet);
 }
 
 function judgeWorkload(
@@ -201,13 +207,4 @@ const WORKLOAD_DISCOVERY: readonly (number | undefined)[] = [130, 131, 132, 133,
 
 function isWorkloadDiscovery({ family, protocol, icmpType }: PolicyPacket): boolean {
   return family === 6 && protocol === ICMPV6 && WORKLOAD_DISCOVERY.includes(icmpType);
-}
-
-const IPIP = 4;
-const UDP = 17;
-const VXLAN_PORT = 4789;
-
-/** SEMANTICS 3.2: a workload may send no tunnel packets, whatever its policies say: forged sources would be inside. */
-function isEncapsulated({ protocol, destinationPort }: PolicyPacket): boolean {
-  return protocol === IPIP || (protocol === UDP && destinationPort === VXLAN_PORT);
 }

@@ -4,9 +4,6 @@ import type { ResourceContext } from "./resource-context.ts";
 import { describe } from "./schema-issue.ts";
 import type { ValuePath } from "./yaml-document.ts";
 
-/** Workload interfaces begin with this where FelixConfiguration says nothing else (SEMANTICS 1.13). */
-export const DEFAULT_INTERFACE_PREFIX = "cali";
-
 /** Linux leaves 15 characters. */
 const INTERFACE_NAME = /^[a-zA-Z0-9_.-]{1,15}$/;
 const HASH_DIGITS = 11;

@@ -3,10 +3,11 @@
  * files. These say nothing about which packets pass: linking turns them into
  * endpoints, labels and backends, and only that reaches a ResourceSet.
  */
-import type { Address, Family } from "../address/address.ts";
+import type { Address, Cidr, Family } from "../address/address.ts";
 import type { SourceLocation } from "../errors/rampart-error.ts";
 import type { NamespacedMeta } from "./resource-meta.ts";
-import type { EndpointPort, Labels, Resource, ResourceMeta, WorkloadEndpoint } from "./types.ts";
+import type { Selector } from "../selector/ast.ts";
+import type { EndpointPort, FelixConfiguration, Labels, Resource, ResourceMeta, WorkloadEndpoint } from "./types.ts";
 
 export interface Namespace extends ResourceMeta {
   readonly kind: "Namespace";
@@ -16,9 +17,16 @@ export interface ServiceAccount extends NamespacedMeta {
   readonly kind: "ServiceAccount";
 }
 
-/** Its labels are known; nothing selects by them, so that linking leaves it aside. */
+/** Its labels choose FelixConfigurations; tunnels end at its addresses. */
 export interface Node extends ResourceMeta {
   readonly kind: "Node";
+  readonly addresses: readonly Address[];
+}
+
+/** Of BGPConfiguration, only where services have their addresses. */
+export interface ServiceNets extends ResourceMeta {
+  readonly kind: "BGPConfiguration";
+  readonly nets: readonly Cidr[];
 }
 
 export interface Pod extends NamespacedMeta {
@@ -37,6 +45,8 @@ export interface Pod extends NamespacedMeta {
   readonly ports: readonly EndpointPort[];
   /** The host's side of its veth pair, where the pod says it. */
   readonly interfaceName: string | undefined;
+  /** Source prefixes it may send from besides its own addresses. */
+  readonly allowedSources: readonly Cidr[];
 }
 
 export interface ServicePort {
@@ -81,10 +91,23 @@ export interface WorkloadDocument extends WorkloadEndpoint {
   readonly serviceAccount: string | undefined;
 }
 
-export type InventoryResource = Namespace | ServiceAccount | Node | Pod | Service | EndpointSlice | WorkloadDocument;
+/** A FelixConfiguration that may not have found its nodes yet. */
+export interface FelixDocument extends FelixConfiguration {
+  readonly nodeSelector: Selector | undefined;
+}
+
+export type InventoryResource =
+  | Namespace
+  | ServiceAccount
+  | Node
+  | Pod
+  | Service
+  | EndpointSlice
+  | WorkloadDocument
+  | ServiceNets;
 
 /** Everything a document can become. */
-export type LoadedResource = Exclude<Resource, WorkloadEndpoint> | InventoryResource;
+export type LoadedResource = Exclude<Resource, WorkloadEndpoint | FelixConfiguration> | FelixDocument | InventoryResource;
 
 /** Where something stands that no document says but that follows from others. */
 export const IMPLIED_LOCATION: SourceLocation = { file: "(implied)", line: 1, column: 1 };

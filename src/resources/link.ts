@@ -9,6 +9,7 @@
  */
 import type { Diagnostics } from "./diagnostics.ts";
 import { inheritLabels } from "./effective-label.ts";
+import { assignFelixNodes } from "./felix-nodes.ts";
 import {
   BUILT_IN_PROFILE,
   namespaceProfile,
@@ -31,6 +32,7 @@ import { WorkloadPrefixes } from "./workload-prefix.ts";
 
 /** Warnings: RAMPART_W_SERVICE_MISSING, RAMPART_W_POD_UNPLACED. Errors: RAMPART_E_FEATURE. */
 export function link(loaded: LoadedResources, diagnostics: Diagnostics): ResourceSet {
+  const felixConfigurations = assignFelixNodes(loaded.of("FelixConfiguration"), loaded.of("Node"), diagnostics);
   const services = new ServiceBackends(loaded.of("EndpointSlice"), loaded.of("Service"), loaded.of("Pod"), diagnostics);
   const backends: BackendLookup = (reference, side) => services.find(reference, side);
   const profiles = collectProfiles(loaded, backends);
@@ -50,11 +52,13 @@ export function link(loaded: LoadedResources, diagnostics: Diagnostics): Resourc
   return {
     policies: inOrder(policies.map((policy) => linkServices(policy, backends))),
     hostEndpoints: inOrder(hostEndpoints),
-    workloadEndpoints: inOrder(linkWorkloads(loaded, profiles, diagnostics)),
+    workloadEndpoints: inOrder(linkWorkloads(loaded, profiles, new WorkloadPrefixes(felixConfigurations), diagnostics)),
     networkSets: inOrder(networkSets),
     tiers: inOrder(withBuiltIns(loaded.of("Tier"))),
     profiles: new Map(inOrder([...profiles.values()]).map((profile) => [profile.name, profile])),
-    felixConfigurations: inOrder(loaded.of("FelixConfiguration")),
+    felixConfigurations: inOrder(felixConfigurations),
+    nodes: inOrder(loaded.of("Node")).map(({ name, addresses }) => ({ name, addresses })),
+    serviceNets: loaded.of("BGPConfiguration").flatMap(({ nets }) => nets),
   };
 }
 
@@ -93,9 +97,9 @@ function collectProfiles(loaded: LoadedResources, backends: BackendLookup): Map<
 function linkWorkloads(
   loaded: LoadedResources,
   profiles: ReadonlyMap<string, Profile>,
+  prefixes: WorkloadPrefixes,
   diagnostics: Diagnostics,
 ): WorkloadEndpoint[] {
-  const prefixes = new WorkloadPrefixes(loaded.of("FelixConfiguration"));
   const documents = loaded.of("WorkloadEndpoint");
   const documented = new Set<string>();
   for (const { namespace, pod } of documents) if (pod !== undefined) documented.add(`${namespace}/${pod}`);

@@ -43,6 +43,6 @@ export function podEndpoint(
       serviceAccountProfileName(pod.namespace, pod.serviceAccount),
     ],
     ports: pod.ports,
-    allowedSources: [],
+    allowedSources: pod.allowedSources,
   };
 }

@@ -3,7 +3,7 @@
  * A pod that is finished keeps its addresses here; linking drops them.
  */
 import { z } from "zod";
-import type { Address } from "../address/address.ts";
+import type { Address, Cidr } from "../address/address.ts";
 import { addressBits, parseCidr } from "../address/address.ts";
 import { readAddress } from "./address-field.ts";
 import { readEndpointPort } from "./endpoint-port.ts";
@@ -22,6 +22,8 @@ import type { EndpointPort, Labels } from "./types.ts";
 const INTERFACE_ANNOTATION = "rampart.io/interface";
 const ADDRESSES_ANNOTATION = "cni.projectcalico.org/podIPs";
 const ADDRESS_ANNOTATION = "cni.projectcalico.org/podIP";
+/** A JSON list of prefixes it may send from besides its own addresses. */
+const ALLOWED_SOURCES_ANNOTATION = "cni.projectcalico.org/allowedSourcePrefixes";
 
 const PHASES = ["Pending", "Running", "Succeeded", "Failed", "Unknown", ""] as const;
 
@@ -75,6 +77,7 @@ export const pod = defineNamespacedInventoryKind({
       addresses: readPodAddresses(status, annotations, context),
       ports: readNamedPorts(spec, context),
       interfaceName,
+      allowedSources: readAllowedSources(annotations, context),
     };
   },
 });
@@ -114,6 +117,30 @@ function readNotedAddresses(text: string, annotation: string, context: ResourceC
     context.error("RAMPART_E_CIDR", path, `${describe(part)} is not the address of a pod`, hint);
   }
   return addresses;
+}
+
+function readAllowedSources(annotations: Labels, context: ResourceContext): Cidr[] {
+  const text = given(annotations[ALLOWED_SOURCES_ANNOTATION]);
+  if (text === undefined) return [];
+  const path = ["metadata", "annotations", ALLOWED_SOURCES_ANNOTATION];
+  const hint = 'expected a JSON list of prefixes, such as ["10.9.0.0/16"]';
+  const list = parsedList(text);
+  if (list === undefined) context.error("RAMPART_E_VALUE", path, `${describe(text)} is not a list of prefixes`, hint);
+  return (list ?? []).flatMap((item) => {
+    const parsed = parseCidr(item);
+    if (parsed.ok) return parsed.cidr;
+    context.error("RAMPART_E_CIDR", path, `${describe(item)} is not an IP prefix`, hint);
+    return [];
+  });
+}
+
+function parsedList(text: string): string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readNamedPorts(spec: PodSpec, context: ResourceContext): EndpointPort[] {

@@ -15,7 +15,7 @@ export const metaSchema = z.looseObject({
   annotations: z.record(z.string(), z.string()).nullish(),
 });
 
-/** What an API server adds; without effect here, and no reason for a warning. */
+/** What an API server adds; no reason for a warning. */
 const KNOWN_FIELDS = [
   ...Object.keys(metaSchema.shape),
   "generateName",
@@ -74,7 +74,8 @@ function readMeta(meta: RawMeta, nameRule: NameRule, context: ResourceContext): 
   checkAnnotations(meta.annotations ?? {}, context);
   context.warnUnknownFields(["metadata"], meta, KNOWN_FIELDS);
   const labels = readLabels(meta.labels ?? {}, ["metadata", "labels"], context);
-  return { name, labels, location: context.location([]) };
+  const created = typeof meta["creationTimestamp"] === "string" ? Date.parse(meta["creationTimestamp"]) : Number.NaN;
+  return { name, labels, location: context.location([]), ...(Number.isNaN(created) ? {} : { created }) };
 }
 
 /** Labels at `path`; RAMPART_E_NAME and RAMPART_E_VALUE for what Kubernetes would not take (SEMANTICS 1.1). */

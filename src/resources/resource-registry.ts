@@ -3,6 +3,7 @@
  * different groups share names (NetworkPolicy is three different things).
  * A document that might be a policy is never skipped silently.
  */
+import { bgpConfiguration } from "./bgp-configuration.ts";
 import { endpointSlice } from "./endpoint-slice.ts";
 import { felixConfiguration } from "./felix-configuration.ts";
 import { globalNetworkPolicy, stagedGlobalNetworkPolicy } from "./global-network-policy.ts";
@@ -23,6 +24,7 @@ import { tier } from "./tier.ts";
 import { workloadEndpoint } from "./workload-endpoint.ts";
 
 const CALICO_KINDS: readonly ResourceKind<LoadedResource>[] = [
+  bgpConfiguration,
   felixConfiguration,
   globalNetworkPolicy,
   globalNetworkSet,
@@ -52,7 +54,6 @@ const ENFORCED: ReadonlyMap<string, readonly ResourceKind<LoadedResource>[]> = n
 
 /** Kinds of policy groups that say nothing about which packets pass. */
 const CALICO_UNRELATED = [
-  "BGPConfiguration",
   "BGPFilter",
   "BGPPeer",
   "BlockAffinity",

@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 import type { ResourceContext } from "./resource-context.ts";
+import { isUnset } from "./unset-value.ts";
 import type { Policy } from "./types.ts";
-import { isUnset } from "./unsupported-feature.ts";
 
 const ACTIONS = ["Set", "Delete", "Learn", "Ignore"] as const;
 

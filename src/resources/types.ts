@@ -5,6 +5,7 @@
 import type { Address, Cidr, Family } from "../address/address.ts";
 import type { SourceLocation } from "../errors/rampart-error.ts";
 import type { Selector } from "../selector/ast.ts";
+import type { GivenFelixSettings } from "./felix-settings.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 export type Direction = "ingress" | "egress";
@@ -14,6 +15,8 @@ export interface ResourceMeta {
   readonly name: string;
   readonly labels: Labels;
   readonly location: SourceLocation;
+  /** Milliseconds since the Unix epoch, where the document says it. */
+  readonly created?: number;
 }
 
 /** Inclusive; a single port has min === max. */
@@ -129,7 +132,7 @@ export interface WorkloadEndpoint extends ResourceMeta {
   readonly addresses: readonly Address[];
   readonly profiles: readonly string[];
   readonly ports: readonly EndpointPort[];
-  /** Source prefixes it may send from besides its own addresses. */
+  /** Source prefixes it may send from besides its own addresses, where FelixConfiguration lets workloads. */
   readonly allowedSources: readonly Cidr[];
 }
 
@@ -156,22 +159,19 @@ export interface Profile extends ResourceMeta {
   readonly egress: readonly Rule[];
 }
 
-/** SEMANTICS 3.6; `net` limits the peer: the source inbound, the destination outbound. */
-export interface FailsafePort {
-  readonly protocol: "tcp" | "udp" | "sctp";
-  readonly port: number;
-  readonly net: Cidr | undefined;
+export type { FailsafePort } from "./felix-settings.ts";
+
+/** What its document sets of the FelixSettings. */
+export interface FelixConfiguration extends ResourceMeta, GivenFelixSettings {
+  readonly kind: "FelixConfiguration";
+  /** Nodes it was chosen for by its nodeSelector; `default` and `node.<host>` have none and go by their names. */
+  readonly nodes?: readonly string[];
 }
 
-export interface FelixConfiguration extends ResourceMeta {
-  readonly kind: "FelixConfiguration";
-  /** undefined: not set here, so the built-in defaults hold; empty: none. */
-  readonly failsafeInbound: readonly FailsafePort[] | undefined;
-  readonly failsafeOutbound: readonly FailsafePort[] | undefined;
-  readonly denyAction: "Drop" | "Reject" | undefined;
-  /** Prefixes of workload interface names, default `cali`. */
-  readonly interfacePrefixes: readonly string[] | undefined;
-  readonly defaultEndpointToHostAction: "Drop" | "Accept" | "Return" | undefined;
+/** A machine of the cluster, and the addresses its tunnels end at. */
+export interface ClusterNode {
+  readonly name: string;
+  readonly addresses: readonly Address[];
 }
 
 export type Resource = Policy | HostEndpoint | WorkloadEndpoint | NetworkSet | Tier | Profile | FelixConfiguration;
@@ -185,4 +185,8 @@ export interface ResourceSet {
   readonly tiers: readonly Tier[];
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly felixConfigurations: readonly FelixConfiguration[];
+  /** Of Node documents. */
+  readonly nodes?: readonly ClusterNode[];
+  /** Prefixes that services have their addresses of, as BGPConfiguration `default` lists them. */
+  readonly serviceNets?: readonly Cidr[];
 }

@@ -1,21 +1,26 @@
 /**
  * Prefixes of workload interface names on each node (SEMANTICS 1.13): those of
- * the node's own FelixConfiguration, else of `default`, else Calico's.
+ * the nearest FelixConfiguration that gives any, else Calico's.
  */
-import { DEFAULT_INTERFACE_PREFIX } from "./interface-name.ts";
+import { felixLayers } from "./felix-nodes.ts";
+import { DEFAULT_FELIX_SETTINGS } from "./felix-settings.ts";
 import type { FelixConfiguration } from "./types.ts";
 
 export class WorkloadPrefixes {
-  private readonly byName = new Map<string, readonly string[]>();
+  private readonly configurations: readonly FelixConfiguration[];
+  private readonly byNode = new Map<string, readonly string[]>();
 
   constructor(configurations: readonly FelixConfiguration[]) {
-    for (const { name, interfacePrefixes } of configurations) {
-      if (interfacePrefixes !== undefined) this.byName.set(name, interfacePrefixes);
-    }
+    this.configurations = configurations.filter(({ interfacePrefixes }) => interfacePrefixes !== undefined);
   }
 
   /** At least one. */
   of(node: string): readonly string[] {
-    return this.byName.get(`node.${node}`) ?? this.byName.get("default") ?? [DEFAULT_INTERFACE_PREFIX];
+    let prefixes = this.byNode.get(node);
+    if (prefixes === undefined) {
+      prefixes = felixLayers(this.configurations, node)[0]?.interfacePrefixes ?? DEFAULT_FELIX_SETTINGS.interfacePrefixes;
+      this.byNode.set(node, prefixes);
+    }
+    return prefixes;
   }
 }

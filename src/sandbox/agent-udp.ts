@@ -71,7 +71,10 @@ export class UdpTraffic {
 
   async serve(port: number): Promise<number> {
     const socket = createSocket({ type: "udp6", ipv6Only: false });
-    socket.on("message", (message, from) => socket.send(message, from.port, from.address, () => undefined));
+    socket.on("message", (message, from) => {
+      // Port 0 is a sender that wants no answer, and no socket can send there.
+      if (from.port !== 0) socket.send(message, from.port, from.address, () => undefined);
+    });
     socket.bind(port, "::");
     await once(socket, "listening");
     const number = --this.#last;

@@ -52,6 +52,7 @@ describe("defaults", () => {
         iptables: { variant: "auto", lockWaitSeconds: 10 },
         marks: { packet: 0xff000000, connection: 0xff00 },
         exemptLoopback: true,
+        established: "rejudge",
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },
         metrics: { host: "127.0.0.1", port: 9095 },

@@ -97,6 +97,7 @@ export class DeciderBench {
         ]),
       ),
       hostAction: HostAction.DROP,
+      deniedTunnels: { ipip: true, vxlanPort: 4789 },
       ruleReasons: Uint8Array.from(this.compilation.rules, (info) => outcomeReasons.indexOf(info.reason)),
       ruleHits: this.ruleHits,
     });

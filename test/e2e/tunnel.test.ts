@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { FAMILIES, expectPaths } from "./support/expect-path.ts";
 import type { Outcomes } from "./support/expect-path.ts";
-import { ALLOW, DENY, globalPolicy, nodeEndpoint, profile } from "./support/pod-documents.ts";
+import { ALLOW, DENY, felix, globalPolicy, nodeEndpoint, profile } from "./support/pod-documents.ts";
 import { EXT_ADDRESS, NODE_ADDRESS } from "./support/pod-lab.ts";
 import { H0, H1, nodeEndpoints, TwoNodes } from "./support/two-nodes.ts";
 
@@ -43,6 +43,33 @@ const OUTER = globalPolicy("outer", {
   types: ["Ingress", "Egress"],
   ingress: [{ action: "Allow", protocol: "UDP", destination: { ports: [4789] } }],
   egress: [{ action: "Allow", protocol: "UDP", destination: { ports: [4789] } }],
+});
+
+describe("with vxlanEnabled the nodes' tunnel needs no policy", () => {
+  const ENABLED = felix({ vxlanEnabled: true });
+
+  test("its ends are known by their HostEndpoints", async () => {
+    await nodes.enforce(nodeEndpoints("*"));
+    await expectOutcomes({ "w0>w1": "drop", "w1>w0": "drop" });
+    await nodes.enforce(nodeEndpoints("*"), ENABLED);
+    await expectOutcomes({ "w0>w1": "pass", "w1>w0": "pass", "udp w0>w1": "pass", "h0>h1": "drop", "udp h0>h1": "drop" });
+  });
+
+  test("and by externalNodesList; a stranger's packets are dropped, whatever the policies allow", async () => {
+    const endpoints = [H0, H1].map((node) => nodeEndpoint(node, `${node}-rest`, { interfaceName: "*" }));
+    const known = (...externalNodesList: readonly string[]): string => felix({ vxlanEnabled: true, externalNodesList });
+    await nodes.enforce(...endpoints, known(NODE_ADDRESS[4], EXT_ADDRESS[4]));
+    await expectOutcomes({ "w0>w1": "pass", "w1>w0": "pass" });
+    await nodes.enforce(...endpoints, known("192.0.2.77"), OUTER);
+    await expectOutcomes({ "w0>w1": "drop", "w1>w0": "drop" });
+  });
+
+  test("no end known is no effect, and the daemon says so", async () => {
+    const endpoints = [H0, H1].map((node) => nodeEndpoint(node, `${node}-rest`, { interfaceName: "*" }));
+    await nodes.enforce(...endpoints, ENABLED, OUTER);
+    await expectOutcomes({ "w0>w1": "pass" });
+    await nodes.warned(/no end of a tunnel is known/);
+  });
 });
 
 describe("22: wildcard endpoints", () => {

@@ -110,6 +110,20 @@ describe("the answer to a line", () => {
     expect([allows("two-eth0", 2000), allows("two-eth0", 1000)]).toEqual([true, false]);
     expect([allows("one-eth0", 1000), allows("one-eth0", 2000)]).toEqual([true, false]);
   });
+
+  it("follows the FelixConfiguration that selects the node, in what workloads may send too", () => {
+    const node = "---\napiVersion: v1\nkind: Node\nmetadata: { name: one, labels: { edge: here } }\n";
+    const felix =
+      "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: { name: edge }\n" +
+      "spec: { nodeSelector: has(edge), failsafeInboundHostPorts: [], allowVXLANPacketsFromWorkloads: true }\n";
+    const answers = batch(node + felix);
+    const reason = (question: object): string => (answer(answers, question) as { reason: string }).reason;
+    expect(reason(tcp("203.0.113.9", "two-eth0", 22))).toBe("failsafe");
+    expect(reason(tcp("203.0.113.9", "one-eth0", 22))).not.toBe("failsafe");
+    const vxlan = { to: "203.0.113.9", protocol: "udp", port: 4789 };
+    expect(reason({ ...vxlan, from: "prod/web" })).not.toBe("encapsulation");
+    expect(reason({ ...vxlan, from: "prod/db" })).toBe("encapsulation");
+  });
 });
 
 describe("a stream of lines", () => {

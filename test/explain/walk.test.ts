@@ -16,7 +16,6 @@ import { NODE } from "../policy/build.ts";
 
 const SETS = 80;
 const PACKETS = 10;
-const ICMPV6 = 58;
 
 const cases = arbitraryResourceSet().chain((set) =>
   fc.tuple(fc.constant(set), fc.array(arbitraryPacketFor(set), { minLength: PACKETS, maxLength: PACKETS })),
@@ -111,8 +110,7 @@ describe("any resources and packets", () => {
         // A connection of the evaluator has the class normal only.
         const set = { ...all, policies: all.policies.filter(({ preDNAT, doNotTrack }) => !preDNAT && !doNotTrack) };
         const ends = [undefined, ...set.hostEndpoints, ...set.workloadEndpoints];
-        // Neighbour discovery with the own host is exempt at the hook, which a connection of the evaluator leaves out.
-        for (const packet of packets.filter(({ protocol }) => protocol !== ICMPV6)) {
+        for (const packet of packets) {
           for (const source of ends) {
             for (const destination of ends) {
               // Between two HostEndpoints of one node the packet takes the loopback interface, which is exempt.

@@ -14,7 +14,7 @@ export function on(...interfaces: string[]): Scope {
   return { wildcard: false, interfaces };
 }
 
-function cidr(text: string): Cidr {
+export function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
   if (!parsed.ok) throw new Error(`${text} is no prefix`);
   return parsed.cidr;
@@ -41,6 +41,11 @@ export function hookConfig(changes: Partial<HookConfig> = {}): HookConfig {
     preDNAT: undefined,
     untracked: undefined,
     adoptOlder: true,
+    keepEstablished: false,
+    dropInvalid: true,
+    tunnels: undefined,
+    serviceLoop: undefined,
+    ipv6: true,
     exemptLoopback: true,
     failsafeInbound: [failsafe("tcp", 22), failsafe("udp", 68)],
     failsafeOutbound: [failsafe("udp", 53), failsafe("tcp", 179)],

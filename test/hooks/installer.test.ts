@@ -10,7 +10,7 @@ import type { Variant } from "../../src/hooks/iptables.ts";
 import { MarkLayout } from "../../src/hooks/marks.ts";
 import { removeHooks } from "../../src/hooks/remove.ts";
 import { openIptables } from "../../src/hooks/variant.ts";
-import { allowedSource, EVERYWHERE, failsafe, hookConfig, NOWHERE, on, workloads } from "./configs.ts";
+import { allowedSource, cidr, EVERYWHERE, failsafe, hookConfig, NOWHERE, on, workloads } from "./configs.ts";
 import { Namespace } from "./namespace.ts";
 
 const marks = new MarkLayout();
@@ -91,6 +91,9 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
       },
       preDNAT: on("eth0"),
       untracked: { inbound: ["eth0"], outbound: ["eth0"] },
+      keepEstablished: true,
+      tunnels: { ipip: true, vxlanPort: 4789, ends: ["192.0.2.9/32", "2001:db8::9/128"].map(cidr) },
+      serviceLoop: { nets: ["10.96.0.0/12", "fd96::/112"].map(cidr), reject: false },
       exemptLoopback: false,
       failsafeInbound: [failsafe("tcp", 22), failsafe("tcp", 179), failsafe("udp", 68, "10.1.0.0/16"), failsafe("sctp", 7)],
       failsafeOutbound: [failsafe("udp", 53, "2001:db8::/32"), failsafe("tcp", 6443, "192.0.2.7/32")],

@@ -8,7 +8,7 @@ import { MarkLayout } from "../../src/hooks/marks.ts";
 import { planHooks } from "../../src/hooks/plan.ts";
 import { ruleName, targetOf } from "../../src/hooks/rule.ts";
 import { restoreText } from "../../src/hooks/text.ts";
-import { allowedSource, bare, failsafe } from "./configs.ts";
+import { allowedSource, bare, cidr, failsafe } from "./configs.ts";
 
 const names = fc.array(fc.constantFrom("eth0", "eth1", "lo", "br-lan", "wg0"), { maxLength: 3 });
 const scopes: fc.Arbitrary<Scope> = fc.record({ wildcard: fc.boolean(), interfaces: names });
@@ -41,6 +41,24 @@ const configs: fc.Arbitrary<HookConfig> = fc.record({
   preDNAT: fc.option(scopes, { nil: undefined }),
   untracked: fc.option(fc.record({ inbound: names, outbound: names }), { nil: undefined }),
   adoptOlder: fc.boolean(),
+  keepEstablished: fc.boolean(),
+  dropInvalid: fc.boolean(),
+  tunnels: fc.option(
+    fc.record({
+      ipip: fc.boolean(),
+      vxlanPort: fc.constantFrom(undefined, 4789, 8472),
+      ends: fc.uniqueArray(fc.constantFrom("192.0.2.1/32", "198.51.100.0/24", "2001:db8::1/128")).map((ends) => ends.map(cidr)),
+    }),
+    { nil: undefined },
+  ),
+  serviceLoop: fc.option(
+    fc.record({
+      nets: fc.array(fc.constantFrom("10.96.0.0/12", "fd96::/112")).map((nets) => nets.map(cidr)),
+      reject: fc.boolean(),
+    }),
+    { nil: undefined },
+  ),
+  ipv6: fc.boolean(),
   exemptLoopback: fc.boolean(),
   failsafeInbound: failsafes,
   failsafeOutbound: failsafes,
@@ -54,8 +72,14 @@ const configs: fc.Arbitrary<HookConfig> = fc.record({
 });
 const families = fc.constantFrom(4 as const, 6 as const);
 
-/** Chains that nothing returns from, and ND, which returns what is not neighbour discovery. */
-const MAY_BE_CALLED: ReadonlySet<string | undefined> = new Set(["RAMPART-ND", "RAMPART-ALLOW", "RAMPART-ALLOW-NEXT", "RAMPART-REJECT"]);
+/** Chains that nothing returns from, and those that return to have the packet judged. */
+const MAY_BE_CALLED: ReadonlySet<string | undefined> = new Set([
+  "RAMPART-ND",
+  "RAMPART-OUTPUT-TUNNEL",
+  "RAMPART-ALLOW",
+  "RAMPART-ALLOW-NEXT",
+  "RAMPART-REJECT",
+]);
 
 describe("for every configuration", () => {
   test("a decision chain ends in the queue, and so does what it asks through; filter's has nothing that returns but RETURN verdicts", () => {

@@ -311,6 +311,9 @@ function arbitraryNetworkSet(): fc.Arbitrary<NetworkSet> {
     });
 }
 
+/** A FelixConfiguration that is on the node by its nodeSelector. */
+const CHOSEN = "chosen";
+
 function arbitraryFelix(): fc.Arbitrary<FelixConfiguration[]> {
   const port: fc.Arbitrary<FailsafePort> = fc.record({
     protocol: fc.constantFrom<FailsafePort["protocol"]>("tcp", "udp", "sctp"),
@@ -323,8 +326,11 @@ function arbitraryFelix(): fc.Arbitrary<FelixConfiguration[]> {
         failsafeInbound: once(2, few(2, port)),
         failsafeOutbound: once(2, few(2, port)),
         defaultEndpointToHostAction: once(2, fc.constantFrom("Drop" as const, "Accept" as const, "Return" as const)),
+        allowVxlanFromWorkloads: once(2, fc.boolean()),
+        allowIpipFromWorkloads: once(2, fc.boolean()),
+        vxlanPort: once(2, fc.constantFrom(53, 4789)),
       })
-      .map((fields) => felix({ name, ...fields }));
-  const names = fc.subarray(["default", `node.${NODE}`, "node.other-node"]);
+      .map((fields) => felix({ name, ...fields, ...(name === CHOSEN ? { nodes: [NODE] } : {}) }));
+  const names = fc.subarray(["default", `node.${NODE}`, "node.other-node", CHOSEN]);
   return names.chain((list) => fc.tuple(...list.map(configuration)));
 }

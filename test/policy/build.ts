@@ -262,11 +262,7 @@ export function felix(
   return {
     kind: "FelixConfiguration",
     ...meta(options.name ?? "default"),
-    failsafeInbound: options.failsafeInbound,
-    failsafeOutbound: options.failsafeOutbound,
-    denyAction: options.denyAction,
-    interfacePrefixes: options.interfacePrefixes,
-    defaultEndpointToHostAction: options.defaultEndpointToHostAction,
+    ...options,
   };
 }
 

@@ -89,6 +89,22 @@ describe("a connection from end to end", () => {
     expect(said(judge(client, hostB))).toBe("deny host-b no-policy");
   });
 
+  it("from a pod to its own host is never asked about where it is neighbour discovery over IPv6 (I2)", () => {
+    const deny = [of("client", "egress", "Deny")];
+    const asking = (icmpType: number, destination: Endpoint): string => {
+      const set = resourceSet({ workloadEndpoints: [client], hostEndpoints: [hostA, hostB], policies: deny });
+      const what = packet({ from: "fd00::1", to: "fd00::2", protocol: PROTOCOL.icmpv6, icmp: [icmpType, 0] });
+      return said(judgeConnection(set, { source: client, destination, packet: what }));
+    };
+    expect([130, 131, 132, 133, 135, 136].map((type) => asking(type, hostA))).toEqual(
+      Array.from({ length: 6 }, () => "allow default/client neighbour-discovery"),
+    );
+    expect([128, 134].map((type) => asking(type, hostA))).toEqual(
+      Array.from({ length: 2 }, () => "deny default/client policy"),
+    );
+    expect(asking(135, hostB)).toBe("deny default/client policy");
+  });
+
   it("of a pod to its own address never leaves the pod", () => {
     expect(said(judge(client, client, [policy({ types: ["ingress", "egress"] })]))).toBe(
       "allow default/client same-endpoint",
@@ -100,5 +116,20 @@ describe("a connection from end to end", () => {
     const vxlan = packet({ from: "10.65.0.1", to: "10.65.1.1", protocol: PROTOCOL.udp, port: 4789 });
     const judgement = judgeConnection(set, { source: client, destination: server, packet: vxlan });
     expect(said(judgement)).toBe("deny default/client encapsulation");
+  });
+
+  it("of a pod carries those that FelixConfiguration leaves to its policies, and VXLAN at another port", () => {
+    const sends = (settings: Parameters<typeof felix>[0], protocol: number, port?: number): string => {
+      const felixConfigurations = [felix(settings)];
+      const set = resourceSet({ workloadEndpoints: [client, server], felixConfigurations });
+      const what = packet({ from: "10.65.0.1", to: "10.65.1.1", protocol, ...(port === undefined ? {} : { port }) });
+      return judgeConnection(set, { source: client, destination: server, packet: what }).reason;
+    };
+    expect(sends({ allowVxlanFromWorkloads: true }, PROTOCOL.udp, 4789)).toBe("profile");
+    expect(sends({ allowVxlanFromWorkloads: true }, 4)).toBe("encapsulation");
+    expect(sends({ allowIpipFromWorkloads: true }, 4)).toBe("profile");
+    expect(sends({ allowIpipFromWorkloads: true }, PROTOCOL.udp, 4789)).toBe("encapsulation");
+    expect(sends({ vxlanPort: 8472 }, PROTOCOL.udp, 4789)).toBe("profile");
+    expect(sends({ vxlanPort: 8472 }, PROTOCOL.udp, 8472)).toBe("encapsulation");
   });
 });

@@ -236,11 +236,6 @@ const others: BadDocument[] = [
       '{ failsafeInboundHostPorts: [], @@FailsafeInboundHostPorts: ["tcp:22"] }',
     ),
   ],
-  [
-    "a Felix node selector",
-    "FEATURE",
-    resource("FelixConfiguration", "{ name: some }", "{ @@nodeSelector: has(a) }"),
-  ],
   ["an old Kubernetes NetworkPolicy", "KIND_UNKNOWN", "apiVersion: extensions/v1beta1\nkind: @@NetworkPolicy\n"],
   ["a Cilium policy", "KIND_UNKNOWN", "apiVersion: cilium.io/v2\nkind: @@CiliumNetworkPolicy\n"],
   ["an admin policy", "KIND_UNKNOWN", "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: @@AdminNetworkPolicy\n"],

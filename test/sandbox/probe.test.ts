@@ -40,6 +40,19 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.destroy());
 
+/** A datagram whose header is written by hand; over IPv6 the kernel fills in the checksum that is then needed. */
+async function sendFromPortZero(from: Host, address: string, port: number): Promise<void> {
+  const program = `use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 AF_INET6 IPPROTO_IPV6);
+    my ($address, $port) = @ARGV;
+    my $six = $address =~ /:/;
+    socket(my $socket, $six ? AF_INET6 : AF_INET, SOCK_RAW, 17) or die "socket: $!";
+    setsockopt($socket, IPPROTO_IPV6, 7, pack("i", 6)) or die "checksum: $!" if $six;
+    my $packed = inet_pton($six ? AF_INET6 : AF_INET, $address);
+    my $to = $six ? pack_sockaddr_in6(0, $packed) : pack_sockaddr_in(0, $packed);
+    send($socket, pack("n4", 0, $port, 12, 0) . "zero", 0, $to) == 12 or die "send: $!";`;
+  await from.run(["perl", "-e", program, address, String(port)], { check: true });
+}
+
 describe.each([
   ["IPv4", "10.1.0.2", "10.9.9.9"],
   ["IPv6", "fd01::2", "fd09::9"],
@@ -58,6 +71,11 @@ describe.each([
     expect(await udpEcho(client, address, 81, { timeoutMs: 200 })).toBe("timeout");
     expect(await udpEcho(client, address, 82)).toBe("refused");
     expect(await udpEcho(client, nowhere, 80)).toBe("unreachable");
+  });
+
+  test("a UDP server goes on after a datagram from port 0, which nobody can answer", async () => {
+    await sendFromPortZero(client, address, 80);
+    expect(await udpEcho(client, address, 80)).toBe("answered");
   });
 
   test("ping tells an answer, silence and a missing route apart", async () => {

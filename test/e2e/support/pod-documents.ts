@@ -9,6 +9,9 @@ export interface PodDocument {
   readonly node: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly ports?: readonly { readonly name: string; readonly containerPort: number; readonly protocol: string }[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Default Running. */
+  readonly phase?: string;
 }
 
 function document(apiVersion: string, kind: string, metadata: Fields, rest: Fields): string {
@@ -23,14 +26,15 @@ export function namespace(name: string, labels: Readonly<Record<string, string>>
   return document("v1", "Namespace", { name, labels }, {});
 }
 
-export function pod({ namespace: home, name, addresses, node, labels = {}, ports = [] }: PodDocument): string {
+export function pod(given: PodDocument): string {
+  const { namespace: home, name, addresses, node, labels = {}, ports = [], annotations = {}, phase = "Running" } = given;
   return document(
     "v1",
     "Pod",
-    { namespace: home, name, labels: { name, ...labels } },
+    { namespace: home, name, labels: { name, ...labels }, annotations },
     {
       spec: { nodeName: node, containers: [{ name: "server", ports }] },
-      status: { phase: "Running", podIPs: addresses.map((ip) => ({ ip })) },
+      status: { phase, podIPs: addresses.map((ip) => ({ ip })) },
     },
   );
 }
@@ -75,6 +79,11 @@ export function profile(name: string, labelsToApply: Readonly<Record<string, str
 
 export function felix(spec: Fields): string {
   return calico("FelixConfiguration", { name: "default" }, spec);
+}
+
+/** Where services have their addresses. */
+export function bgpConfiguration(...cidrs: readonly string[]): string {
+  return calico("BGPConfiguration", { name: "default" }, { serviceClusterIPs: cidrs.map((cidr) => ({ cidr })) });
 }
 
 export function globalNetworkSet(name: string, nets: readonly string[]): string {
