@@ -19,6 +19,9 @@ const CLI_FILE = fileURLToPath(
 );
 const METRICS_PORT = 9095;
 const START_TIMEOUT_MS = 15_000;
+const CHANGE_TIMEOUT_MS = 10_000;
+/** A page of metrics waits its turn behind a change of the hooks, which takes long on a busy machine. */
+const PAGE_TIMEOUT_MS = 10_000;
 
 export type SettingsOverlay = Readonly<Record<string, unknown>>;
 
@@ -133,7 +136,7 @@ export class RampartProcess {
   }
 
   /** Wait until a generation other than `previous` is in force; resolves to it. */
-  async generationAfter(previous: number, timeoutMs = 5000): Promise<number> {
+  async generationAfter(previous: number, timeoutMs = CHANGE_TIMEOUT_MS): Promise<number> {
     return this.#until("a new generation", timeoutMs, async () => {
       const generation = await this.generation();
       return generation === previous ? undefined : generation;
@@ -169,7 +172,7 @@ export class RampartProcess {
   }
 
   get(path: string): Promise<HttpAnswer> {
-    return httpGet(this.host, "127.0.0.1", METRICS_PORT, path);
+    return httpGet(this.host, "127.0.0.1", METRICS_PORT, path, PAGE_TIMEOUT_MS);
   }
 
   /** The log of the current run: every line of output that is a JSON object. */
