@@ -18,6 +18,7 @@ const BENCHMARKS = {
   queued: async () => (await import("./queued.mjs")).queued,
   fastpath: async () => (await import("./fastpath.mjs")).fastpath,
   connect: async () => (await import("./connect.mjs")).connect,
+  load: async () => (await import("./load.mjs")).load,
   micro: async () => (await import("./micro.mjs")).micro,
 };
 const NAMES = Object.keys(BENCHMARKS);

@@ -77,9 +77,9 @@ export function formatCidr(cidr: Cidr): string {
 }
 
 function parseIPv4(text: string): bigint {
-  let value = 0n;
-  for (const part of text.split(".")) value = (value << 8n) | BigInt(part);
-  return value;
+  let value = 0;
+  for (const part of text.split(".")) value = value * 256 + Number(part);
+  return BigInt(value);
 }
 
 function parseIPv6(text: string): bigint {

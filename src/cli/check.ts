@@ -6,6 +6,7 @@
 import { hostname, networkInterfaces } from "node:os";
 import type { Command } from "commander";
 import { parseAddress } from "../address/address.ts";
+import { loadOptions } from "../daemon/load-options.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import type { ErrorCode, RampartErrorOptions, SourceLocation } from "../errors/rampart-error.ts";
 import { lint } from "../lint/lint.ts";
@@ -21,12 +22,16 @@ interface Problem {
   readonly message: string;
   readonly hint: string | undefined;
   readonly location: SourceLocation | undefined;
+  /** A document that was repaired, as it is read. */
+  readonly yaml?: string;
 }
 
 export interface CheckOptions {
   readonly json?: boolean;
   /** Warnings fail the check too. */
   readonly strict?: boolean;
+  /** Lost indentation is an error, as with the setting `policy.lenientYaml: false`. */
+  readonly strictYaml?: boolean;
   /** Name of this host in the files; default its host name. */
   readonly node?: string;
 }
@@ -36,14 +41,15 @@ export interface CheckOptions {
  * with errors are incomplete, so that nothing more is looked for in them.
  */
 export function checkCommand(paths: readonly string[], options: CheckOptions, host = thisHost(options)): number {
-  const result = loadResources(paths);
+  const result = loadResources(paths, loadOptions(options.strictYaml !== true));
   const problems = [...loadProblems(result), ...(result.errors.length === 0 ? lintProblems(result, host) : [])];
   const warnings = problems.filter(({ severity }) => severity === "warning").length;
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
   } else {
-    for (const { code, message, ...at } of problems) {
+    for (const { code, message, yaml, ...at } of problems) {
       process.stderr.write(`${formatError(new RampartError(code, message, defined(at)))}\n`);
+      if (yaml !== undefined) process.stderr.write(yaml.replaceAll(/^/gm, "    ").trimEnd().concat("\n"));
     }
     process.stdout.write(`${summary(result, warnings)}\n`);
   }
@@ -57,6 +63,7 @@ export function registerCheck(program: Command): void {
     .argument("<paths...>", "files, or directories of *.yaml, *.yml and *.json")
     .option("--json", "print every error and warning as one JSON array")
     .option("--strict", "exit with 1 if there is a warning, too")
+    .option("--strict-yaml", "lost indentation is an error, not repaired with a warning")
     .option("--node <name>", "name of this host in the files (default: its host name)")
     .action((paths: string[], options: CheckOptions) => {
       process.exitCode = checkCommand(paths, options);

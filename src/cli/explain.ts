@@ -4,6 +4,7 @@
  * standard input with --batch. Exit status 0: answered, whatever the verdict.
  */
 import { type Command, Option } from "commander";
+import { loadOptions } from "../daemon/load-options.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { BatchAnswers } from "../explain/batch-answers.ts";
 import { answerStream } from "../explain/batch-stream.ts";
@@ -14,6 +15,7 @@ import { EndpointDirectory } from "../explain/endpoint-directory.ts";
 import { explainConnection } from "../explain/explain-connection.ts";
 import { readQuestion } from "../explain/question.ts";
 import { renderExplanation } from "../explain/render.ts";
+import { formatWarning } from "../resources/diagnostics.ts";
 import { loadResources } from "../resources/load.ts";
 import type { ResourceSet } from "../resources/types.ts";
 
@@ -31,6 +33,7 @@ interface ExplainOptions {
   readonly node?: string;
   readonly json?: boolean;
   readonly batch?: boolean;
+  readonly strictYaml?: boolean;
 }
 
 const NOT_WITH_BATCH = ["from", "to", "protocol", "port", "sport", "icmpType", "icmpCode", "family", "json"] as const;
@@ -50,6 +53,7 @@ export function registerExplain(program: Command): void {
     .option("--family <n>", "4 or 6, where both ends have both")
     .addOption(new Option("--hook <hook>", "judge at one hook only").choices(HOOKS))
     .option("--node <name>", "judge as this node would, not at both ends")
+    .option("--strict-yaml", "lost indentation in the files is an error, not repaired with a warning")
     .option("--json", "print the whole path as JSON")
     .option("--batch", 'read JSON lines {"from","to","protocol","port","family"}, write a verdict line each')
     .action(async (options: ExplainOptions) => {
@@ -59,7 +63,7 @@ export function registerExplain(program: Command): void {
 
 async function explain(options: ExplainOptions): Promise<number> {
   if (options.batch === true) refuseWithBatch(options);
-  const set = load(options.policy);
+  const set = load(options);
   if (set === undefined) return 1;
   const scope = { node: options.node, hook: options.hook };
   if (options.batch === true) {
@@ -75,12 +79,10 @@ async function explain(options: ExplainOptions): Promise<number> {
 }
 
 /** undefined if the files have errors, which are then printed: half a policy set explains nothing. */
-function load(paths: readonly string[]): ResourceSet | undefined {
-  const { resources, errors, warnings } = loadResources(paths);
+function load({ policy, strictYaml }: ExplainOptions): ResourceSet | undefined {
+  const { resources, errors, warnings } = loadResources(policy, loadOptions(strictYaml !== true));
   for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
-  for (const { code, message, location } of warnings) {
-    process.stderr.write(`${location.file}:${location.line}:${location.column}: ${code} ${message}\n`);
-  }
+  for (const warning of warnings) process.stderr.write(`${formatWarning(warning)}\n`);
   return errors.length === 0 ? resources : undefined;
 }
 

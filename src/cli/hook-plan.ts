@@ -3,6 +3,7 @@ import { loadSettings } from "../config/settings.ts";
 import { endpointScope } from "../daemon/endpoint-scope.ts";
 import { hookConfig, localEndpoints } from "../daemon/enforcer.ts";
 import { PolicyError } from "../daemon/daemon.ts";
+import { loadOptions } from "../daemon/load-options.ts";
 import { formatError } from "../errors/rampart-error.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import { ipv6Support } from "../hooks/variant.ts";
@@ -14,7 +15,7 @@ import type { HookPlanInput } from "./hooks.ts";
 /** @throws RampartError when settings or policies have errors. */
 export async function planFromConfig(configFile: string | undefined): Promise<HookPlanInput> {
   const { settings } = loadSettings(configFile);
-  const { resources, errors } = loadResources(settings.policy.paths);
+  const { resources, errors } = loadResources(settings.policy.paths, loadOptions(settings.policy.lenientYaml));
   for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
   if (errors.length > 0) throw new PolicyError(errors);
   const compilation = compileTables(resources, localEndpoints(resources, settings.node), settings.node, 1);

@@ -1,6 +1,7 @@
 /** `rampart test FILE...`: policy unit tests, without a daemon. Exit status 0 only if every case passed. */
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { loadOptions } from "../daemon/load-options.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { readCasesFile } from "../policy-tests/cases-file.ts";
 import { junitXml } from "../policy-tests/junit.ts";
@@ -8,11 +9,13 @@ import type { FileResults } from "../policy-tests/junit.ts";
 import { renderResult, renderTotals } from "../policy-tests/report.ts";
 import type { CaseResult } from "../policy-tests/run-cases.ts";
 import { runCases } from "../policy-tests/run-cases.ts";
+import { formatWarning } from "../resources/diagnostics.ts";
 import { loadResources } from "../resources/load.ts";
 
 interface TestOptions {
   readonly junit?: string;
   readonly quiet?: boolean;
+  readonly strictYaml?: boolean;
 }
 
 export function registerTest(program: Command): void {
@@ -21,6 +24,7 @@ export function registerTest(program: Command): void {
     .description("check policies against a file of expected verdicts; needs no daemon; exits with 1 if any differs")
     .argument("<files...>", "YAML files with policies, inventory and cases")
     .option("--junit <file>", "write the results as JUnit XML too")
+    .option("--strict-yaml", "lost indentation in the policies is an error, not repaired with a warning")
     .option("-q, --quiet", "print only what failed, and the totals")
     .action((files: string[], options: TestOptions) => {
       process.exitCode = runTests(files, options) ? 0 : 1;
@@ -28,11 +32,11 @@ export function registerTest(program: Command): void {
 }
 
 /** True if every case passed. */
-function runTests(files: readonly string[], { junit, quiet = false }: TestOptions): boolean {
+function runTests(files: readonly string[], { junit, quiet = false, strictYaml = false }: TestOptions): boolean {
   const done: FileResults[] = [];
   let refused = false;
   for (const file of files) {
-    const results = runFile(file);
+    const results = runFile(file, strictYaml);
     if (results === undefined) {
       refused = true;
       continue;
@@ -49,10 +53,11 @@ function runTests(files: readonly string[], { junit, quiet = false }: TestOption
 }
 
 /** undefined, with the errors printed, if the file or what it names cannot be used. */
-function runFile(file: string): CaseResult[] | undefined {
+function runFile(file: string, strictYaml: boolean): CaseResult[] | undefined {
   const cases = readCasesFile(file);
   if ("file" in cases) {
-    const { resources, errors } = loadResources(cases.paths);
+    const { resources, errors, warnings } = loadResources(cases.paths, loadOptions(!strictYaml));
+    for (const warning of warnings) process.stderr.write(`${formatWarning(warning)}\n`);
     if (errors.length === 0) return runCases(resources, cases.cases);
     report(errors);
   } else {

@@ -70,6 +70,7 @@ const sections = {
       .optional(),
     watch: flag.default(true),
     debounceMs: wholeNumber(0, 60_000).default(100),
+    lenientYaml: flag.default(true),
   }),
   queue: section({
     number: wholeNumber(0, 65_535).default(100),

@@ -28,6 +28,8 @@ export interface Settings {
     readonly watch: boolean;
     /** Quiet time after a change before the policy is loaded again. */
     readonly debounceMs: number;
+    /** Documents whose indentation is lost are nested anew, with a warning; else they are errors. */
+    readonly lenientYaml: boolean;
   };
   readonly queue: {
     /** First queue; workers use `number` to `number + workers - 1`. */

@@ -21,6 +21,7 @@ import { createRegistry } from "../metrics/registry.ts";
 import { MetricsServer } from "../metrics/server.ts";
 import type { NativeBinding, NativeInterfaceWatch } from "../native/binding.ts";
 import { loadNative } from "../native/load.ts";
+import { formatWarning } from "../resources/diagnostics.ts";
 import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
 import type { LoadResult } from "../resources/load.ts";
 import { DecisionLog } from "./decision-log.ts";
@@ -67,7 +68,7 @@ export class Daemon {
     this.#log = log;
     this.#native = loadNative();
     this.#marks = new MarkLayout(settings.marks);
-    this.#source = new FilePolicySource(settings.policy.paths, settings.policy.debounceMs);
+    this.#source = new FilePolicySource(settings.policy);
     this.#state = new DaemonState(settings);
     this.#pool = new WorkerPool({
       firstQueue: settings.queue.number,
@@ -224,7 +225,7 @@ export class Daemon {
     const enforced = await this.#enforcer.enforce(loaded.resources);
     const durationMs = Math.round((performance.now() - began) * 10) / 10;
     const warnings = [
-      ...loaded.warnings.map((w) => `${w.location.file}:${w.location.line}:${w.location.column}: ${w.code} ${w.message}`),
+      ...loaded.warnings.map(formatWarning),
       ...enforced.scope.choice.warnings,
     ];
     this.#state.enforced(enforced, durationMs, warnings);
@@ -310,8 +311,9 @@ export class Daemon {
 
   #reportLoad(loaded: LoadResult): void {
     for (const error of loaded.errors) this.#log.error({ code: error.code, ...error.location }, formatError(error));
-    for (const { code, message, location } of loaded.warnings) {
-      this.#log.warn({ code, ...location }, `${location.file}:${location.line}:${location.column}: ${message}`);
+    for (const { code, message, location, yaml } of loaded.warnings) {
+      const fields = { code, ...location, ...(yaml === undefined ? {} : { yaml }) };
+      this.#log.warn(fields, `${location.file}:${location.line}:${location.column}: ${message}`);
     }
   }
 

@@ -3,7 +3,9 @@
  * source only loads and tells of changes, it never applies anything.
  */
 import { type FSWatcher, watch } from "chokidar";
+import type { Settings } from "../config/settings.ts";
 import { type LoadResult, ResourceLoader } from "../resources/load.ts";
+import { loadOptions } from "./load-options.ts";
 
 export interface PolicySource {
   /** Everything there is, with every error found. */
@@ -16,13 +18,14 @@ export interface PolicySource {
 export class FilePolicySource implements PolicySource {
   readonly #paths: readonly string[];
   readonly #debounceMs: number;
-  readonly #loader = new ResourceLoader();
+  readonly #loader: ResourceLoader;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(paths: readonly string[], debounceMs: number) {
+  constructor({ paths, debounceMs, lenientYaml }: Settings["policy"]) {
     this.#paths = paths;
     this.#debounceMs = debounceMs;
+    this.#loader = new ResourceLoader(loadOptions(lenientYaml));
   }
 
   load(): LoadResult {

@@ -7,7 +7,7 @@
 import type { YamlObject } from "../resources/yaml-value.ts";
 import type { Repair } from "./outcome.ts";
 import { Renesting } from "./renest.ts";
-import type { Doubt, Placement } from "./renest.ts";
+import type { Doubt, EntryOrigins, Placement } from "./renest.ts";
 import type { MapNode } from "./schema-node.ts";
 import type { Entry, SourceLine } from "./source-line.ts";
 import { shapeOf } from "./source-line.ts";
@@ -16,6 +16,7 @@ export type FlatLines =
   | {
       readonly ok: true;
       readonly value: YamlObject;
+      readonly origins: EntryOrigins;
       /** How many of the lines were used. */
       readonly used: number;
       readonly repairs: readonly Repair[];
@@ -60,7 +61,8 @@ export function readFlatLines({ lines, root, textFollows }: FlatInput): FlatLine
     repairs.push({ code: "RAMPART_W_REPAIR_END", line: line.number, message });
     break;
   }
-  return { ok: true, value: renesting.value, used: lastUsed, repairs };
+  const { value, origins } = renesting;
+  return { ok: true, value, origins, used: lastUsed, repairs };
 }
 
 /** What could have been meant otherwise is said, so that a person looks at it. */

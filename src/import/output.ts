@@ -4,9 +4,9 @@
  * what only has the same name is written beside it, for a person to choose.
  */
 import { isDeepStrictEqual } from "node:util";
-import { stringify } from "yaml";
 import type { YamlValue } from "../resources/yaml-value.ts";
 import { isYamlObject } from "../resources/yaml-value.ts";
+import { canonicalYaml } from "./canonical-yaml.ts";
 import type { ImportedDocument, ImportOutcome, Repair, Skipped } from "./outcome.ts";
 
 export interface ImportedFile {
@@ -95,7 +95,6 @@ function fileNamePart(text: string): string {
 function textOf({ value, line, repairs }: ImportedDocument, source: string): string {
   const notes = repairs.map((repair) => `# line ${repair.line}: ${repair.code} ${repair.message}`);
   const head = [`# Imported from ${JSON.stringify(source)}, line ${line}.`, ...notes];
-  // Readers of YAML 1.1 take plain `on` and `yes` for booleans.
-  const body = stringify(value, { version: "1.2", compat: "yaml-1.1", aliasDuplicateObjects: false, lineWidth: 0 });
-  return `${head.map((comment) => comment.replaceAll(/[\n\r\u0085\u2028\u2029]+/g, " ")).join("\n")}\n${body}`;
+  const comments = head.map((comment) => comment.replaceAll(/[\n\r\u0085\u2028\u2029]+/g, " "));
+  return `${comments.join("\n")}\n${canonicalYaml(value)}`;
 }

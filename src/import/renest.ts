@@ -50,8 +50,12 @@ type Frame =
   /** A container that nothing has been put in; it stays null unless something is. */
   | { readonly type: "empty"; readonly node: ContainerNode; fill(value: YamlValue): void };
 
+/** The line that each field and item came from, by the mapping or list it was put in. */
+export type EntryOrigins = ReadonlyMap<object, ReadonlyMap<string | number, Entry>>;
+
 export class Renesting {
   readonly value: YamlObject = {};
+  private readonly placed = new Map<object, Map<string | number, Entry>>();
   private readonly root: MapNode;
   private readonly stack: Frame[];
 
@@ -60,14 +64,19 @@ export class Renesting {
     this.stack = [{ type: "map", node: root, value: this.value }];
   }
 
+  get origins(): EntryOrigins {
+    return this.placed;
+  }
+
   place(entry: Entry): Placement {
     if (entry.dashes > 1) return misfit("item");
     if (entry.key === "__proto__") return misfit("unknown");
-    if (entry.dashes === 1) return entry.key === undefined ? this.placeItem(entry.raw) : this.placeInNewItem(entry);
+    if (entry.dashes === 1) return entry.key === undefined ? this.placeItem(entry) : this.placeInNewItem(entry);
     return this.placeField(entry);
   }
 
-  private placeField({ key = "", raw }: Entry): Placement {
+  private placeField(entry: Entry): Placement {
+    const { key = "", raw } = entry;
     for (let at = this.stack.length - 1; at >= 0; at--) {
       const frame = opened(this.stack[at] as Frame);
       if (frame.type === "labels") {
@@ -76,7 +85,9 @@ export class Renesting {
         if (read === undefined || read.value === null) continue;
         return fits(read.rest, undefined, () => {
           this.openUpTo(at);
-          (this.stack[at] as Extract<Frame, { type: "labels" }>).value[key] = read.value;
+          const { value } = this.stack[at] as Extract<Frame, { type: "labels" }>;
+          value[key] = read.value;
+          this.remember(value, key, entry);
         });
       }
       if (frame.type !== "map") continue;
@@ -96,14 +107,15 @@ export class Renesting {
       return fits(read.rest, doubt, () => {
         this.openUpTo(at);
         const owner = this.stack[at] as Extract<Frame, { type: "map" }>;
-        this.put(owner.value, key, node, read.value);
+        this.put(owner.value, entry, node, read.value);
       });
     }
     return misfit(declaresAnywhere(this.root, key) ? "elsewhere" : "unknown");
   }
 
   /** `- key: value`: the innermost open list whose items declare the key. */
-  private placeInNewItem({ key = "", raw }: Entry): Placement {
+  private placeInNewItem(entry: Entry): Placement {
+    const { key = "", raw } = entry;
     for (let at = this.stack.length - 1; at >= 0; at--) {
       const frame = opened(this.stack[at] as Frame);
       if (frame.type !== "list") continue;
@@ -118,16 +130,17 @@ export class Renesting {
       return fits(read.rest, doubt, () => {
         this.openUpTo(at);
         const value: YamlObject = {};
-        (this.stack[at] as Extract<Frame, { type: "list" }>).items.push(value);
+        this.putItem(at, entry, value);
         this.stack.push({ type: "map", node: item, value });
-        this.put(value, key, node, read.value);
+        this.put(value, entry, node, read.value);
       });
     }
     return misfit(declaresAnywhere(this.root, key) ? "elsewhere" : "unknown");
   }
 
   /** `- 80`, `- {}`: the innermost open list that holds such items. */
-  private placeItem(raw: string): Placement {
+  private placeItem(entry: Entry): Placement {
+    const { raw } = entry;
     for (let at = this.stack.length - 1; at >= 0; at--) {
       const frame = opened(this.stack[at] as Frame);
       if (frame.type !== "list") continue;
@@ -139,7 +152,7 @@ export class Renesting {
       const doubt = isYamlObject(read.value) ? this.listOutside(at, (node) => node.type === "map") : undefined;
       return fits(read.rest, doubt, () => {
         this.openUpTo(at);
-        (this.stack[at] as Extract<Frame, { type: "list" }>).items.push(read.value);
+        this.putItem(at, entry, read.value);
       });
     }
     return misfit("item");
@@ -155,8 +168,22 @@ export class Renesting {
     this.stack[at] = filled;
   }
 
-  private put(owner: YamlObject, key: string, node: SchemaNode, value: YamlValue): void {
+  private putItem(at: number, entry: Entry, value: YamlValue): void {
+    const { items } = this.stack[at] as Extract<Frame, { type: "list" }>;
+    items.push(value);
+    this.remember(items, items.length - 1, entry);
+  }
+
+  private remember(owner: object, step: string | number, entry: Entry): void {
+    const known = this.placed.get(owner);
+    if (known === undefined) this.placed.set(owner, new Map([[step, entry]]));
+    else known.set(step, entry);
+  }
+
+  private put(owner: YamlObject, entry: Entry, node: SchemaNode, value: YamlValue): void {
+    const { key = "" } = entry;
     owner[key] = value;
+    this.remember(owner, key, entry);
     if (isLeaf(node) || value !== null) return;
     this.stack.push({ type: "empty", node, fill: (filled) => (owner[key] = filled) });
   }

@@ -30,10 +30,8 @@ export function repairDocument(block: Block, repairs: readonly Repair[]): BlockR
   const { lines } = block;
   const first = lines[0] as SourceLine;
   const base = shapeOf(first).indent;
-  const header = (key: string): string | undefined =>
-    baseEntries(lines, base).find((entry) => entry.key === key && entry.dashes === 0)?.raw;
-  const apiVersion = scalar(header("apiVersion"));
-  const kind = scalar(header("kind"));
+  const apiVersion = headerField(lines, base, "apiVersion");
+  const kind = headerField(lines, base, "kind");
   if (apiVersion === undefined || kind === undefined) {
     if (lines.length <= MENTION_LINES) return { outcome: NOTHING, used: 1 };
     const missing = kind === undefined ? "kind" : "apiVersion";
@@ -124,7 +122,7 @@ function rootIsList(schema: KindSchema, key: string | undefined): boolean {
 }
 
 /** `metadata:` or `spec:` has nothing of its own, and what should be in it stands beside it. */
-function isFlat(lines: readonly SourceLine[], base: number, { root }: KindSchema): boolean {
+export function isFlat(lines: readonly SourceLine[], base: number, { root }: KindSchema): boolean {
   const shapes = lines.map(shapeOf).filter(({ shape }) => shape !== "comment" && shape !== "blank");
   return shapes.some((shape, at) => {
     if (shape.shape !== "entry" || shape.indent !== base) return false;
@@ -136,16 +134,20 @@ function isFlat(lines: readonly SourceLine[], base: number, { root }: KindSchema
   });
 }
 
-function baseEntries(lines: readonly SourceLine[], base: number): Entry[] {
-  return lines.flatMap((line) => {
-    const shape = shapeOf(line);
-    return shape.shape === "entry" && shape.indent === base ? [shape.entry] : [];
-  });
+/** The one word after a key of the document itself; `base` is its indentation. */
+export function headerField(lines: readonly SourceLine[], base: number, key: string): string | undefined {
+  const text = rootField(lines, base, key)?.raw.replace(/\s#.*$/, "").replaceAll(/^["']|["']$/g, "");
+  return text === "" ? undefined : text;
 }
 
-function scalar(raw: string | undefined): string | undefined {
-  const text = raw?.replace(/\s#.*$/, "").replaceAll(/^["']|["']$/g, "");
-  return text === "" ? undefined : text;
+/** The line with a key of the document itself. */
+export function rootField(lines: readonly SourceLine[], base: number, key: string): Entry | undefined {
+  for (const line of lines) {
+    const shape = shapeOf(line);
+    if (shape.shape !== "entry" || shape.indent !== base) continue;
+    if (shape.entry.key === key && shape.entry.dashes === 0) return shape.entry;
+  }
+  return undefined;
 }
 
 /** The line of the first field of that name: exact enough to point at what was repaired. */

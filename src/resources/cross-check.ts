@@ -6,7 +6,7 @@
  * would then mislead, so `lost` keeps such errors back.
  */
 import type { Diagnostics } from "./diagnostics.ts";
-import type { Lost } from "./file-content.ts";
+import type { Lost } from "./piece-content.ts";
 import type { ProfileReference, TierReference } from "./resource-context.ts";
 import type { ResourceSet, WorkloadEndpoint } from "./types.ts";
 import { WorkloadPrefixes } from "./workload-prefix.ts";

@@ -14,6 +14,13 @@ export interface LoadWarning {
   readonly code: WarningCode;
   readonly message: string;
   readonly location: SourceLocation;
+  /** A document that was read otherwise than it stands there, as it was read. */
+  readonly yaml?: string;
+}
+
+/** `file:line:column: CODE message`, as errors are written. */
+export function formatWarning({ code, message, location }: LoadWarning): string {
+  return `${location.file}:${location.line}:${location.column}: ${code} ${message}`;
 }
 
 export class Diagnostics {
@@ -38,8 +45,8 @@ export class Diagnostics {
     this.addError(new RampartError(code, message, { location, hint }));
   }
 
-  warn(code: WarningCode, message: string, location: SourceLocation): void {
-    this.addWarning({ code, message, location });
+  warn(code: WarningCode, message: string, location: SourceLocation, yaml?: string): void {
+    this.addWarning({ code, message, location, ...(yaml === undefined ? {} : { yaml }) });
   }
 
   /** Everything that `other`, of the same bounds, collected. */

@@ -1,178 +1,63 @@
 /**
- * What one file says, by itself: its resources, and everything there is to
- * report about it. It depends on the file's name and text and on the limits,
- * on no other file and on no earlier load, so that it may be kept for as long
- * as the text is the same.
- *
- *   text -> yaml-stream -> (List items) -> resource-registry -> a kind's `read`
+ * What one file says, by itself: that of its pieces together. A file that was
+ * read before is read again piece by piece, and a piece with the same text at
+ * the same place gives the same resources, the objects themselves: what
+ * follows from them need not be worked out again either.
  */
 import { Diagnostics } from "./diagnostics.ts";
-import type { LoadedResource } from "./inventory.ts";
-import type { LoadLimits } from "./load-limits.ts";
-import type { LoadRecord, ProfileReference, TierReference } from "./resource-context.ts";
-import { ResourceContext } from "./resource-context.ts";
-import { lookUpKind } from "./resource-registry.ts";
-import { describe } from "./schema-issue.ts";
-import type { ValuePath, YamlDocument } from "./yaml-document.ts";
-import { readYamlStream } from "./yaml-stream.ts";
-import type { YamlValue } from "./yaml-value.ts";
-import { isYamlObject } from "./yaml-value.ts";
+import { splitDocuments } from "./document-split.ts";
+import type { ContentOptions, PieceContent } from "./piece-content.ts";
+import { readPiece } from "./piece-content.ts";
 
-/** What others may name that a document which could not be read may have been, or may have implied. */
-export type Lost = "tier" | "profile";
+interface KeptPiece {
+  readonly text: string;
+  readonly content: PieceContent;
+}
 
 export interface FileContent {
-  readonly resources: readonly LoadedResource[];
-  readonly tierReferences: readonly TierReference[];
-  readonly profileReferences: readonly ProfileReference[];
+  /** In the order of the file. */
+  readonly contents: readonly PieceContent[];
   readonly diagnostics: Diagnostics;
-  readonly lost: ReadonlySet<Lost>;
   /** Documents read, items of List documents counted singly. */
   readonly documents: number;
   /** False where a limit ended the reading early. */
   readonly complete: boolean;
+  /** By the line it begins with. */
+  readonly pieces: ReadonlyMap<number, KeptPiece>;
 }
 
 /**
- * A document with an error yields nothing, and the others are still checked.
+ * Reads what is not in `earlier`, the file of that name as it was before;
  * `before` documents of the load were in other files. Nothing is thrown for
  * what the text says.
  */
-export function readContent(file: string, text: string, limits: LoadLimits, before: number): FileContent {
-  return new ContentReader(limits, limits.documents - before).read(file, text);
-}
-
-class ContentReader {
-  private readonly limits: LoadLimits;
-  private readonly maxDocuments: number;
-  private readonly record: LoadRecord;
-  private readonly resources: LoadedResource[] = [];
-  private readonly lost = new Set<Lost>();
-  private documents = 0;
-
-  constructor(limits: LoadLimits, maxDocuments: number) {
-    this.limits = limits;
-    this.maxDocuments = maxDocuments;
-    const diagnostics = new Diagnostics(limits.errors, limits.warnings);
-    this.record = { diagnostics, tierReferences: [], profileReferences: [] };
+export function readContent(
+  file: string,
+  text: string,
+  options: ContentOptions,
+  before: number,
+  earlier?: FileContent,
+): FileContent {
+  const { limits } = options;
+  const diagnostics = new Diagnostics(limits.errors, limits.warnings);
+  const contents: PieceContent[] = [];
+  const pieces = new Map<number, KeptPiece>();
+  let documents = 0;
+  let complete = true;
+  for (const piece of splitDocuments(text)) {
+    const left = limits.documents - before - documents;
+    let kept = earlier?.pieces.get(piece.line);
+    if (kept === undefined || kept.text !== piece.text || kept.content.documents > left) {
+      kept = { text: piece.text, content: readPiece(file, piece, options, left) };
+    }
+    const { content } = kept;
+    contents.push(content);
+    documents += content.documents;
+    if (content.diagnostics !== undefined) diagnostics.absorb(content.diagnostics);
+    complete = content.complete && !diagnostics.full;
+    // What a limit cut short depends on what came before it.
+    if (complete) pieces.set(piece.line, kept);
+    if (!complete || content.endsFile) break;
   }
-
-  read(file: string, text: string): FileContent {
-    for (const document of readYamlStream(file, text, this.limits, this.record.diagnostics)) {
-      if (document === "unreadable") this.lose(undefined);
-      else this.readDocument(document);
-      if (this.stopped) break;
-    }
-    return {
-      resources: this.resources,
-      ...this.record,
-      lost: this.lost,
-      documents: this.documents,
-      complete: !this.stopped,
-    };
-  }
-
-  private get stopped(): boolean {
-    return this.record.diagnostics.full || this.documents > this.maxDocuments;
-  }
-
-  private readDocument(document: YamlDocument): void {
-    const before = this.record.diagnostics.errorCount;
-    const resources: LoadedResource[] = [];
-    this.readValue(document, document.value, [], resources);
-    if (this.record.diagnostics.errorCount === before) {
-      for (const resource of resources) this.resources.push(resource);
-    } else {
-      for (const { kind } of resources) this.lose(kind);
-    }
-  }
-
-  private lose(kind: string | undefined): void {
-    if (kind === undefined || kind === "Tier") this.lost.add("tier");
-    if (kind === undefined || kind === "Profile" || kind === "Namespace" || kind === "ServiceAccount") {
-      this.lost.add("profile");
-    }
-  }
-
-  /** A resource, or a List of them, at `path` of its document. */
-  private readValue(
-    document: YamlDocument,
-    value: YamlValue,
-    path: ValuePath,
-    into: LoadedResource[],
-    itemOf: ListDefaults = NO_LIST,
-  ): void {
-    if (this.stopped) return;
-    const context = new ResourceContext(document, path, this.record);
-    if (++this.documents > this.maxDocuments) {
-      const hint = "split the policies over several hosts, or remove what this host does not need";
-      context.error("RAMPART_E_LIMIT", [], `more than ${this.limits.documents} documents`, hint);
-      return;
-    }
-    if (!isYamlObject(value)) {
-      const hint = "a resource has apiVersion, kind, metadata and spec";
-      context.error("RAMPART_E_TYPE", [], `expected a resource, got ${describe(value)}`, hint);
-      this.lose(undefined);
-      return;
-    }
-    const apiVersion = value["apiVersion"] ?? itemOf.apiVersion;
-    const kind = value["kind"] ?? itemOf.kind;
-    if (typeof apiVersion !== "string" || typeof kind !== "string" || apiVersion === "" || kind === "") {
-      const field = typeof kind !== "string" || kind === "" ? "kind" : "apiVersion";
-      const hint = "a resource begins with apiVersion and kind, such as projectcalico.org/v3 and GlobalNetworkPolicy";
-      context.error("RAMPART_E_KIND_UNKNOWN", [field], "expected text that says what this document is", hint);
-      this.lose(undefined);
-      return;
-    }
-    if (isList(kind, value)) {
-      this.readItems(document, value["items"], apiVersion, kind, path, into);
-      return;
-    }
-    const lookup = lookUpKind(apiVersion, kind);
-    if (lookup.found === "refused") {
-      context.error("RAMPART_E_KIND_UNKNOWN", ["kind"], lookup.message, lookup.hint);
-      this.lose(undefined);
-    } else if (lookup.found === "unrelated") {
-      context.warn("RAMPART_W_KIND_IGNORED", ["kind"], `${kind} of apiVersion ${apiVersion} is no policy; ignored`);
-    } else {
-      const resource = lookup.kind.read(value, context);
-      if (resource !== undefined) into.push(resource);
-      else this.lose(kind);
-    }
-  }
-
-  private readItems(
-    document: YamlDocument,
-    items: YamlValue | undefined,
-    apiVersion: string,
-    kind: string,
-    path: ValuePath,
-    into: LoadedResource[],
-  ): void {
-    const itemsPath = [...path, "items"];
-    if (items === undefined || items === null) return;
-    if (!Array.isArray(items)) {
-      const context = new ResourceContext(document, path, this.record);
-      const message = `expected a list of resources, got ${describe(items)}`;
-      context.error("RAMPART_E_TYPE", ["items"], message, "start each resource with `- `");
-      this.lose(undefined);
-      return;
-    }
-    // Items of a GlobalNetworkPolicyList may leave out what the list already says.
-    const itemOf = kind === "List" ? NO_LIST : { apiVersion, kind: kind.slice(0, -"List".length) };
-    for (const [index, item] of items.entries()) {
-      this.readValue(document, item, [...itemsPath, index], into, itemOf);
-    }
-  }
-}
-
-interface ListDefaults {
-  readonly apiVersion: string | undefined;
-  readonly kind: string | undefined;
-}
-
-const NO_LIST: ListDefaults = { apiVersion: undefined, kind: undefined };
-
-function isList(kind: string, value: Readonly<Record<string, YamlValue>>): boolean {
-  return kind === "List" || (kind.endsWith("List") && Object.hasOwn(value, "items"));
+  return { contents, diagnostics, documents, complete, pieces };
 }

@@ -18,6 +18,7 @@ import {
 } from "./implicit-profile.ts";
 import { NAMESPACE_LABEL } from "./implicit-label.ts";
 import type { WorkloadDocument } from "./inventory.ts";
+import type { LinkMemory } from "./link-memory.ts";
 import type { LoadedResources } from "./loaded-resources.ts";
 import { namespaceOf } from "./loaded-resources.ts";
 import { impliedNamespace } from "./namespace.ts";
@@ -31,7 +32,7 @@ import type { NetworkSet, Profile, ResourceSet, Tier, WorkloadEndpoint } from ".
 import { WorkloadPrefixes } from "./workload-prefix.ts";
 
 /** Warnings: RAMPART_W_SERVICE_MISSING, RAMPART_W_POD_UNPLACED. Errors: RAMPART_E_FEATURE. */
-export function link(loaded: LoadedResources, diagnostics: Diagnostics): ResourceSet {
+export function link(loaded: LoadedResources, memory: LinkMemory, diagnostics: Diagnostics): ResourceSet {
   const felixConfigurations = assignFelixNodes(loaded.of("FelixConfiguration"), loaded.of("Node"), diagnostics);
   const services = new ServiceBackends(loaded.of("EndpointSlice"), loaded.of("Service"), loaded.of("Pod"), diagnostics);
   const backends: BackendLookup = (reference, side) => services.find(reference, side);
@@ -41,18 +42,20 @@ export function link(loaded: LoadedResources, diagnostics: Diagnostics): Resourc
     ...loaded.of("NetworkPolicy"),
     ...loaded.of("KubernetesNetworkPolicy"),
   ];
-  const hostEndpoints = loaded.of("HostEndpoint").map((endpoint) => ({
-    ...endpoint,
-    labels: inheritLabels(endpoint.labels, endpoint.profiles, profiles),
-  }));
+  const hostEndpoints = loaded.of("HostEndpoint").map((endpoint) => {
+    const labels = inheritLabels(endpoint.labels, endpoint.profiles, profiles);
+    return memory.same(endpoint, { ...endpoint, labels });
+  });
   const networkSets = [
     ...loaded.of("GlobalNetworkSet"),
-    ...loaded.of("NetworkSet").map((set) => linkNetworkSet(set, profiles)),
+    ...loaded.of("NetworkSet").map((set) => memory.same(set, linkNetworkSet(set, profiles))),
   ];
   return {
     policies: inOrder(policies.map((policy) => linkServices(policy, backends))),
     hostEndpoints: inOrder(hostEndpoints),
-    workloadEndpoints: inOrder(linkWorkloads(loaded, profiles, new WorkloadPrefixes(felixConfigurations), diagnostics)),
+    workloadEndpoints: inOrder(
+      linkWorkloads(loaded, profiles, new WorkloadPrefixes(felixConfigurations), memory, diagnostics),
+    ),
     networkSets: inOrder(networkSets),
     tiers: inOrder(withBuiltIns(loaded.of("Tier"))),
     profiles: new Map(inOrder([...profiles.values()]).map((profile) => [profile.name, profile])),
@@ -98,21 +101,23 @@ function linkWorkloads(
   loaded: LoadedResources,
   profiles: ReadonlyMap<string, Profile>,
   prefixes: WorkloadPrefixes,
+  memory: LinkMemory,
   diagnostics: Diagnostics,
 ): WorkloadEndpoint[] {
   const documents = loaded.of("WorkloadEndpoint");
   const documented = new Set<string>();
   for (const { namespace, pod } of documents) if (pod !== undefined) documented.add(`${namespace}/${pod}`);
-  const endpoints: WorkloadEndpoint[] = documents.map(withoutDocument);
+  const withProfiles = (source: object, endpoint: WorkloadEndpoint): WorkloadEndpoint => {
+    const labels = inheritLabels(endpoint.labels, endpoint.profiles, profiles);
+    return memory.same(source, { ...endpoint, labels });
+  };
+  const endpoints = documents.map((document) => withProfiles(document, withoutDocument(document)));
   for (const pod of loaded.of("Pod")) {
     if (documented.has(`${pod.namespace}/${pod.name}`)) continue;
     const endpoint = podEndpoint(pod, prefixes, diagnostics);
-    if (endpoint !== undefined) endpoints.push(endpoint);
+    if (endpoint !== undefined) endpoints.push(withProfiles(pod, endpoint));
   }
-  return endpoints.map((endpoint) => ({
-    ...endpoint,
-    labels: inheritLabels(endpoint.labels, endpoint.profiles, profiles),
-  }));
+  return endpoints;
 }
 
 function withoutDocument({ pod: _pod, serviceAccount: _account, ...endpoint }: WorkloadDocument): WorkloadEndpoint {

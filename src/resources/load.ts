@@ -1,8 +1,9 @@
 /**
  * Files in, one validated and linked ResourceSet out.
  *
- *   paths -> source-files -> file-content (each file by itself, kept while its
- *   text is the same) -> loaded-resources -> link -> cross-check -> ResourceSet
+ *   paths -> source-files -> file-content -> piece-content (each document by
+ *   itself, kept while its text and place are the same)
+ *         -> loaded-resources -> link -> cross-check -> ResourceSet
  *
  * One run names every problem. Whoever applies the set must first see that
  * `errors` is empty. Nothing is thrown for what files contain.
@@ -12,19 +13,24 @@ import type { RampartError } from "../errors/rampart-error.ts";
 import { crossCheck } from "./cross-check.ts";
 import type { LoadWarning } from "./diagnostics.ts";
 import { Diagnostics } from "./diagnostics.ts";
-import type { FileContent, Lost } from "./file-content.ts";
+import type { FileContent } from "./file-content.ts";
 import { readContent } from "./file-content.ts";
 import type { LoadedResource } from "./inventory.ts";
+import { LinkMemory } from "./link-memory.ts";
 import { link } from "./link.ts";
 import type { LoadLimits } from "./load-limits.ts";
 import { DEFAULT_LIMITS } from "./load-limits.ts";
 import { LoadedResources } from "./loaded-resources.ts";
+import type { NestingRebuilder } from "./lost-nesting.ts";
+import type { ContentOptions, Lost } from "./piece-content.ts";
 import type { ProfileReference, TierReference } from "./resource-context.ts";
 import { findFiles, readSource } from "./source-files.ts";
 import type { ResourceSet } from "./types.ts";
 
 export interface LoadOptions {
   readonly limits?: Partial<LoadLimits>;
+  /** Nests documents anew whose indentation is lost (SEMANTICS 0.2); without it they are errors. */
+  readonly rebuildNesting?: NestingRebuilder;
 }
 
 export interface LoadResult {
@@ -47,21 +53,24 @@ interface KeptContent {
 }
 
 /**
- * Loads again and again: a file whose text has not changed is not parsed again.
- * It keeps the content of the files of the last load and of no others. A
- * policy that did not change and names no service is the same object as before.
+ * Loads again and again: a document that has not changed, and stands where it
+ * stood, is not parsed again. It keeps the content of the files of the last
+ * load and of no others. Endpoints, network sets and policies that name no
+ * service are the same objects as before unless something in them changed.
  */
 export class ResourceLoader {
-  private readonly limits: LoadLimits;
+  private readonly content: ContentOptions;
+  private readonly linked = new LinkMemory();
   private kept: ReadonlyMap<string, KeptContent> = new Map();
 
   constructor(options: LoadOptions = {}) {
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.content = { limits, rebuildNesting: options.rebuildNesting };
   }
 
   /** As `loadResources`. */
   load(paths: readonly string[]): LoadResult {
-    const diagnostics = new Diagnostics(this.limits.errors, this.limits.warnings);
+    const diagnostics = new Diagnostics(this.content.limits.errors, this.content.limits.warnings);
     const files = findFiles(paths, diagnostics);
     const resources: LoadedResource[] = [];
     const references = { tiers: [] as TierReference[], profiles: [] as ProfileReference[] };
@@ -79,17 +88,19 @@ export class ResourceLoader {
       }
       documents += content.documents;
       diagnostics.absorb(content.diagnostics);
-      for (const resource of content.resources) resources.push(resource);
-      for (const reference of content.tierReferences) references.tiers.push(reference);
-      for (const reference of content.profileReferences) references.profiles.push(reference);
-      for (const each of content.lost) lost.add(each);
+      for (const piece of content.contents) {
+        for (const resource of piece.resources) resources.push(resource);
+        for (const reference of piece.tierReferences) references.tiers.push(reference);
+        for (const reference of piece.profileReferences) references.profiles.push(reference);
+        for (const each of piece.lost) lost.add(each);
+      }
       if (diagnostics.full || !content.complete) {
         loseAll();
         break;
       }
     }
     this.kept = kept;
-    const set = link(new LoadedResources(resources, diagnostics), diagnostics);
+    const set = link(new LoadedResources(resources, diagnostics), this.linked, diagnostics);
     crossCheck(set, references, lost, diagnostics);
     return { resources: set, errors: diagnostics.errors, warnings: diagnostics.warnings, files };
   }
@@ -101,15 +112,16 @@ export class ResourceLoader {
     keep: Map<string, KeptContent>,
     diagnostics: Diagnostics,
   ): FileContent | undefined {
-    const text = readSource(file, this.limits, diagnostics);
+    const { limits } = this.content;
+    const text = readSource(file, limits, diagnostics);
     if (text === undefined) return undefined;
     const hash = createHash("sha256").update(text).digest("base64");
-    let content = this.kept.get(file);
-    if (content === undefined || content.hash !== hash || content.content.documents + before > this.limits.documents) {
-      content = { hash, content: readContent(file, text, this.limits, before) };
+    let kept = this.kept.get(file);
+    if (kept === undefined || kept.hash !== hash || kept.content.documents + before > limits.documents) {
+      kept = { hash, content: readContent(file, text, this.content, before, kept?.content) };
     }
     // What a limit cut short depends on the files before it.
-    if (content.content.complete) keep.set(file, content);
-    return content.content;
+    if (kept.content.complete) keep.set(file, kept);
+    return kept.content;
   }
 }

@@ -12,15 +12,16 @@ const NET_HINT = "expected address/length, such as 10.0.0.0/8 or 2001:db8::/32";
  * prefix with a warning.
  */
 export function readRuleNets(values: readonly string[], path: ValuePath, context: ResourceContext): Cidr[] {
-  return readNets(values, path, context, (parsed, itemPath, text) => {
+  return readNets(values, path, context, (parsed, index, text) => {
     if (parsed.hostBits) {
       const message = `${describe(text)} has bits set beyond its length`;
       const hint = `write ${formatCidr(parsed.cidr)}, or the address with its full length`;
-      context.error("RAMPART_E_CIDR", itemPath, message, hint);
+      context.error("RAMPART_E_CIDR", [...path, index], message, hint);
       return false;
     }
     if (parsed.bare) {
-      context.warn("RAMPART_W_BARE_ADDRESS", itemPath, `address without a length, read as ${formatCidr(parsed.cidr)}`);
+      const message = `address without a length, read as ${formatCidr(parsed.cidr)}`;
+      context.warn("RAMPART_W_BARE_ADDRESS", [...path, index], message);
     }
     return true;
   });
@@ -41,15 +42,14 @@ function readNets(
   values: readonly string[],
   path: ValuePath,
   context: ResourceContext,
-  accept: (parsed: ParsedNet, itemPath: ValuePath, text: string) => boolean,
+  accept: (parsed: ParsedNet, index: number, text: string) => boolean,
 ): Cidr[] {
   const nets: Cidr[] = [];
   for (const [index, text] of values.entries()) {
-    const itemPath = [...path, index];
     const parsed = parseCidr(text);
     if (!parsed.ok) {
-      context.error("RAMPART_E_CIDR", itemPath, `${describe(text)} is not an IP prefix`, NET_HINT);
-    } else if (accept(parsed, itemPath, text)) {
+      context.error("RAMPART_E_CIDR", [...path, index], `${describe(text)} is not an IP prefix`, NET_HINT);
+    } else if (accept(parsed, index, text)) {
       nets.push(parsed.cidr);
     }
   }

@@ -6,8 +6,17 @@ const PLACEHOLDER = /^<[A-Za-z][^<>]*>/;
 
 export function findPlaceholders(value: YamlValue): { path: ValuePath; text: string }[] {
   const found: { path: ValuePath; text: string }[] = [];
-  collect(value, [], found);
+  // Hardly any document has one; the way to it is only followed where there is.
+  if (contains(value)) collect(value, [], found);
   return found;
+}
+
+function contains(value: YamlValue): boolean {
+  if (typeof value === "string") return value.startsWith("<");
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(contains);
+  for (const key in value) if (contains(value[key] as YamlValue)) return true;
+  return false;
 }
 
 function collect(value: YamlValue, path: (string | number)[], found: { path: ValuePath; text: string }[]): void {

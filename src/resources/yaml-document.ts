@@ -2,11 +2,11 @@
  * One YAML document: its plain value, and where in the file each part of it
  * stands. Positions are worked out only when something asks for one.
  */
-import { isAlias, isMap, isScalar, isSeq } from "yaml";
-import type { LineCounter, Node, Pair } from "yaml";
 import type { SourceLocation } from "../errors/rampart-error.ts";
-import type { AliasTargets, YamlValue } from "./yaml-value.ts";
-import { keyText } from "./yaml-value.ts";
+import type { PlacedNode } from "./placed-node.ts";
+import { resolved } from "./placed-node.ts";
+import type { SourceText } from "./source-text.ts";
+import type { YamlValue } from "./yaml-value.ts";
 
 /** Keys and list positions from the root of a document. */
 export type ValuePath = readonly (string | number)[];
@@ -22,42 +22,37 @@ export function formatPath(path: ValuePath): string {
   return text;
 }
 
-export interface SourceText {
-  readonly file: string;
-  readonly text: string;
-  readonly lines: LineCounter;
-}
-
-export function locate(source: SourceText, offset: number): SourceLocation {
-  const { line, col } = source.lines.linePos(Math.min(Math.max(offset, 0), source.text.length));
-  return { file: source.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+interface Found {
+  /** Where there is none at the path, the nearest parent. */
+  readonly node: PlacedNode;
+  /** undefined for the root and for list items. */
+  readonly keyStart: number | undefined;
+  readonly found: boolean;
 }
 
 export class YamlDocument {
   readonly value: YamlValue;
-  private readonly source: SourceText;
-  private readonly root: Node;
-  private readonly aliases: AliasTargets;
+  readonly #source: SourceText;
+  readonly #root: PlacedNode;
 
-  constructor(source: SourceText, root: Node, value: YamlValue, aliases: AliasTargets) {
-    this.source = source;
-    this.root = root;
+  constructor(source: SourceText, value: YamlValue, root: PlacedNode) {
     this.value = value;
-    this.aliases = aliases;
+    this.#source = source;
+    this.#root = root;
   }
 
   /** Where the value at `path` starts; if it does not exist, its nearest parent. */
   location(path: ValuePath): SourceLocation {
-    const { node, key } = this.find(path);
-    const [start, end] = node.range ?? [0, 0];
+    const { node, keyStart } = this.#find(path);
     // An empty value has no text of its own; its key is what a person can see.
-    return locate(this.source, start === end ? (key?.range?.[0] ?? start) : start);
+    const empty = node.type === "scalar" && node.start === node.end;
+    return this.#source.locate(empty ? (keyStart ?? node.start) : node.start);
   }
 
   /** Where the key itself stands, for a field that should not be there. */
   keyLocation(path: ValuePath): SourceLocation {
-    const { node, key } = this.find(path);
-    return locate(this.source, key?.range?.[0] ?? node.range?.[0] ?? 0);
+    const { node, keyStart } = this.#find(path);
+    return this.#source.locate(keyStart ?? node.start);
   }
 
   /**
@@ -66,55 +61,42 @@ export class YamlDocument {
    * or folding changed it.
    */
   textLocation(path: ValuePath, offset: number): SourceLocation {
-    const node = this.resolve(this.find(path).node);
-    if (!isScalar(node) || typeof node.value !== "string") return this.location(path);
-    const [start, end] = node.range ?? [0, 0];
-    const text = node.value;
+    const node = resolved(this.#find(path).node);
+    if (node.type !== "scalar" || node.text === undefined) return this.location(path);
+    const { text, start, end } = node;
     const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
     const lineEnd = text.indexOf("\n", lineStart);
     const line = text.slice(lineStart, lineEnd < 0 ? text.length : lineEnd);
-    const at = line === "" ? -1 : this.source.text.indexOf(line, start);
-    if (at < 0 || at + line.length > end) return locate(this.source, start);
-    return locate(this.source, at + offset - lineStart);
+    const at = line === "" ? -1 : this.#source.text.slice(start, end).indexOf(line);
+    return this.#source.locate(at < 0 ? start : start + at + offset - lineStart);
   }
 
   isMapping(path: ValuePath): boolean {
-    const { node, found } = this.find(path);
-    return found && isMap(this.resolve(node));
+    const { node, found } = this.#find(path);
+    return found && resolved(node).type === "map";
   }
 
-  private resolve(node: Node): Node {
-    let current = node;
-    while (isAlias(current)) {
-      const target = this.aliases.get(current);
-      if (target === undefined) break;
-      current = target;
-    }
-    return current;
-  }
-
-  /** The node at `path`; where there is none, the nearest parent, and `found` is false. */
-  private find(path: ValuePath): { node: Node; key: Node | undefined; found: boolean } {
-    let node = this.root;
-    let key: Node | undefined;
+  #find(path: ValuePath): Found {
+    let node = this.#root;
+    let keyStart: number | undefined;
     for (const step of path) {
-      const parent = this.resolve(node);
-      if (isMap(parent)) {
+      const parent = resolved(node);
+      if (parent.type === "map") {
         // A mapping where a list belongs was read as its only item.
         if (typeof step === "number") continue;
-        const pair = parent.items.find((item) => keyText(item.key) === step) as Pair<Node, Node | null> | undefined;
-        if (pair === undefined) return { node, key, found: false };
-        key = pair.key;
-        node = pair.value ?? pair.key;
-      } else if (isSeq(parent)) {
-        const item = parent.items[step as number] as Node | undefined;
-        if (item === undefined) return { node, key, found: false };
-        key = undefined;
+        const at = parent.keys.indexOf(step);
+        if (at < 0) return { node, keyStart, found: false };
+        keyStart = parent.keyStarts[at] as number;
+        node = parent.values[at] as PlacedNode;
+      } else if (parent.type === "list") {
+        const item = parent.items[step as number];
+        if (item === undefined) return { node, keyStart, found: false };
+        keyStart = undefined;
         node = item;
       } else {
-        return { node, key, found: false };
+        return { node, keyStart, found: false };
       }
     }
-    return { node, key, found: true };
+    return { node, keyStart, found: true };
   }
 }

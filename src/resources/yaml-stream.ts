@@ -1,14 +1,24 @@
 /**
  * A file's text as a stream of documents, YAML 1.2 core schema whatever the
- * file's own directives say. The `yaml` package composes nodes recursively, so
- * nothing deeper than the limit is ever handed to its composer.
+ * file's own directives say.
+ *
+ *   text -> document-split -> plain-yaml, or else the `yaml` package
+ *
+ * The package composes nodes recursively, so nothing deeper than the limit is
+ * ever handed to its composer.
  */
-import { Composer, CST, isScalar, Lexer, LineCounter, Parser } from "yaml";
+import { Composer, CST, isScalar, Lexer, Parser } from "yaml";
 import type { Document, Node } from "yaml";
 import type { Diagnostics } from "./diagnostics.ts";
+import type { TextPiece } from "./document-split.ts";
+import { splitDocuments } from "./document-split.ts";
 import type { LoadLimits } from "./load-limits.ts";
-import type { SourceText } from "./yaml-document.ts";
-import { locate, YamlDocument } from "./yaml-document.ts";
+import type { NestingRebuilder } from "./lost-nesting.ts";
+import { hasLostNesting } from "./lost-nesting.ts";
+import { placeNodes } from "./placed-node.ts";
+import { readPlainYaml } from "./plain-yaml.ts";
+import { SourceText } from "./source-text.ts";
+import { YamlDocument } from "./yaml-document.ts";
 import { YamlProblem, YamlValueReader } from "./yaml-value.ts";
 
 /** Later errors of one document are mostly consequences of the first. */
@@ -26,7 +36,8 @@ const COMPOSE_OPTIONS = {
 
 /**
  * Yields every document with content; "unreadable" for one that is not YAML
- * or exceeds a limit, its errors reported to `diagnostics`.
+ * or exceeds a limit, its errors reported to `diagnostics`. With `rebuild`, a
+ * document whose indentation is lost is nested anew, and that is reported too.
  */
 export function* readYamlStream(
   file: string,
@@ -34,33 +45,82 @@ export function* readYamlStream(
   limits: LoadLimits,
   diagnostics: Diagnostics,
 ): Generator<YamlDocument | "unreadable"> {
-  const source: SourceText = { file, text, lines: new LineCounter() };
+  for (const piece of splitDocuments(text)) {
+    for (const read of readYamlPiece(file, piece, limits, diagnostics)) {
+      yield read === "unreadable, as all after it" ? "unreadable" : read;
+      if (read === "unreadable, as all after it") return;
+    }
+  }
+}
+
+/** As `readYamlStream`, of one piece of a file. */
+export function* readYamlPiece(
+  file: string,
+  piece: TextPiece,
+  limits: LoadLimits,
+  diagnostics: Diagnostics,
+  rebuild?: NestingRebuilder,
+): Generator<YamlDocument | "unreadable" | "unreadable, as all after it"> {
+  const source = new SourceText(file, piece.text, piece.line);
+  let first = true;
+  for (const read of readSource(source, limits)) {
+    const lost = first && (!(read instanceof YamlDocument) || hasLostNesting(read.value));
+    const rebuilt = lost && rebuild !== undefined ? rebuildDocument(source, rebuild, diagnostics) : undefined;
+    first = false;
+    if (rebuilt !== undefined) {
+      yield rebuilt;
+      return;
+    }
+    if (read instanceof YamlDocument) {
+      yield read;
+      continue;
+    }
+    for (const { code, message, offset, hint } of read.problems) {
+      diagnostics.error(code, message, source.locate(offset), hint);
+    }
+    yield read.endsFile ? "unreadable, as all after it" : "unreadable";
+  }
+}
+
+/** What could not be read. */
+interface Unreadable {
+  readonly problems: readonly YamlProblem[];
+  /** The rest of the file is not read either. */
+  readonly endsFile: boolean;
+}
+
+function* readSource(source: SourceText, limits: LoadLimits): Generator<YamlDocument | Unreadable> {
+  const plain = readPlainYaml(source.text, limits.depth);
+  if (plain === "empty") return;
+  if (plain !== "unknown") {
+    yield new YamlDocument(source, plain.value, plain.root);
+    return;
+  }
   try {
-    for (const document of composeDocuments(source, limits)) {
-      const content = readDocument(document, source, limits, diagnostics);
-      if (content !== undefined) yield content;
+    for (const document of composeDocuments(source.text, limits)) {
+      const read = readDocument(document, source, limits);
+      if (read !== undefined) yield read;
     }
   } catch (cause) {
     if (cause instanceof YamlProblem) {
-      diagnostics.error(cause.code, cause.message, locate(source, cause.offset), cause.hint);
+      yield { problems: [cause], endsFile: true };
     } else {
       // A defect of the parser must not take the daemon down with the file.
       const message = `the YAML parser failed: ${cause instanceof Error ? cause.message : String(cause)}`;
-      diagnostics.error("RAMPART_E_YAML_SYNTAX", message, locate(source, 0), "check the file with another YAML tool");
+      const hint = "check the file with another YAML tool";
+      yield { problems: [new YamlProblem("RAMPART_E_YAML_SYNTAX", message, 0, hint)], endsFile: false };
     }
-    yield "unreadable";
   }
 }
 
 /** Throws YamlProblem where the text nests too deep. */
-function* composeDocuments(source: SourceText, limits: LoadLimits): Generator<Document.Parsed> {
-  source.lines.addNewLine(0);
-  const parser = new Parser(source.lines.addNewLine);
+function* composeDocuments(text: string, limits: LoadLimits): Generator<Document.Parsed> {
+  const parser = new Parser();
   const composer = new Composer(COMPOSE_OPTIONS);
   let offset = 0;
   let flowDepth = 0;
   let lineIndicators = 0;
-  for (const lexeme of new Lexer().lex(source.text)) {
+  for (const lexeme of new Lexer().lex(text)) {
     // Brackets and `- - -` nest without indentation: a deep one is found before the parser stacks it up.
     if (lexeme === "[" || lexeme === "{") flowDepth++;
     else if (lexeme === "]" || lexeme === "}") flowDepth--;
@@ -105,29 +165,46 @@ function readDocument(
   document: Document.Parsed,
   source: SourceText,
   limits: LoadLimits,
-  diagnostics: Diagnostics,
-): YamlDocument | "unreadable" | undefined {
+): YamlDocument | Unreadable | undefined {
   // The package only warns about tags and directives it does not know, and then guesses.
-  const problems = [...document.errors, ...document.warnings];
-  // What is missing at the end of the file is missed after its last character, not on the line after it.
-  for (const problem of problems.slice(0, SYNTAX_ERRORS_PER_DOCUMENT)) {
-    diagnostics.error(
-      "RAMPART_E_YAML_SYNTAX",
-      `not valid YAML: ${problem.message}`,
-      locate(source, Math.min(problem.pos[0], source.text.trimEnd().length)),
-      "correct the YAML here; indentation and quotes are the usual causes",
-    );
+  const found = [...document.errors, ...document.warnings];
+  if (found.length > 0) {
+    // What is missing at the end is missed after the last character, not on the line after it.
+    const last = source.text.trimEnd().length;
+    const hint = "correct the YAML here; indentation and quotes are the usual causes";
+    const problems = found.slice(0, SYNTAX_ERRORS_PER_DOCUMENT).map(({ message, pos }) => {
+      const offset = Math.min(pos[0], last);
+      return new YamlProblem("RAMPART_E_YAML_SYNTAX", `not valid YAML: ${message}`, offset, hint);
+    });
+    return { problems, endsFile: false };
   }
-  if (problems.length > 0) return "unreadable";
   const root = document.contents as Node | null;
   if (root === null || (isScalar(root) && root.value === null)) return undefined;
   try {
     const reader = new YamlValueReader(limits);
     const value = reader.read(root);
-    return new YamlDocument(source, root, value, reader.aliasTargets);
+    return new YamlDocument(source, value, placeNodes(root, reader.aliasTargets));
   } catch (cause) {
     if (!(cause instanceof YamlProblem)) throw cause;
-    diagnostics.error(cause.code, cause.message, locate(source, cause.offset), cause.hint);
+    return { problems: [cause], endsFile: false };
+  }
+}
+
+/** Its nesting rebuilt, and what there is to say about that reported; undefined if it never lost it. */
+function rebuildDocument(
+  source: SourceText,
+  rebuild: NestingRebuilder,
+  diagnostics: Diagnostics,
+): YamlDocument | "unreadable" | undefined {
+  const rebuilt = rebuild(source.text);
+  if (rebuilt === undefined) return undefined;
+  if ("problem" in rebuilt) {
+    const hint = "indent the fields of each mapping by two columns more than its key; `rampart import` may help";
+    diagnostics.error("RAMPART_E_NESTING", rebuilt.problem, source.locate(rebuilt.offset), hint);
     return "unreadable";
   }
+  for (const { code, message, offset, yaml } of rebuilt.notes) {
+    diagnostics.warn(code, message, source.locate(offset), yaml);
+  }
+  return new YamlDocument(source, rebuilt.value, rebuilt.root);
 }

@@ -112,6 +112,23 @@ describe("rampart check", () => {
     expect(stderr).toMatch(/p\.yaml:6:3: RAMPART_W_FIELD_IGNORED spec\.extra: /);
   });
 
+  it("lost indentation: a warning and the document as it is read; with --strict-yaml an error", () => {
+    const text = "metadata:\nname: flat\nspec:\nselector: nowhere == 'x'\n";
+    const folder = temporaryFolder({ "p.yaml": `apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\n${text}` });
+    const { code, stderr } = run([folder]);
+    expect(code).toBe(0);
+    const [warning, ...yaml] = stderr.split("\n");
+    expect(warning).toMatch(/p\.yaml:1:1: RAMPART_W_REPAIR_INDENTATION GlobalNetworkPolicy: /);
+    expect(yaml.slice(2, 6)).toEqual(["    metadata:", "      name: flat", "    spec:", "      selector: nowhere == 'x'"]);
+    const shown = expect.stringContaining("  name: flat") as string;
+    expect(JSON.parse(run([folder], { json: true }).stdout)).toMatchObject([
+      { severity: "warning", code: "RAMPART_W_REPAIR_INDENTATION", yaml: shown },
+    ]);
+    const strict = run([folder], { strictYaml: true });
+    expect(strict.code).toBe(1);
+    expect(strict.stderr).toMatch(/p\.yaml:3:1: RAMPART_E_TYPE metadata: /);
+  });
+
   it("--json prints one array and nothing else", () => {
     const folder = temporaryFolder({ "p.yaml": policy("  extra: 1\n  order: x") });
     const { code, stdout, stderr } = run([folder, join(folder, "none")], { json: true });

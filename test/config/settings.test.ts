@@ -39,7 +39,7 @@ describe("defaults", () => {
     expect(load("")).toEqual({
       settings: {
         node: hostname(),
-        policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 100 },
+        policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 100, lenientYaml: true },
         queue: {
           number: 100,
           workers: 1,

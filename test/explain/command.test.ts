@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -43,6 +44,18 @@ describe("rampart explain", () => {
     const folder = lab();
     const { stdout } = await run("--policy", join(folder, "policy.yaml"), join(folder, "inventory.yaml"), ...WEB_TO_DB);
     expect(stdout).toMatch(/^ALLOW/);
+  });
+
+  it("repairs lost indentation with a warning, and not with --strict-yaml", async () => {
+    const folder = lab();
+    const tier = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata:\nname: t\nspec:\norder: 5\n";
+    writeFileSync(join(folder, "flat.yaml"), tier);
+    const lenient = await run("--policy", folder, ...WEB_TO_DB);
+    expect(lenient.stdout).toMatch(/^ALLOW/);
+    expect(lenient.stderr).toMatch(/flat\.yaml:1:1: RAMPART_W_REPAIR_INDENTATION /);
+    const strict = await run("--policy", folder, "--strict-yaml", ...WEB_TO_DB);
+    expect([strict.code, strict.stdout]).toEqual([1, ""]);
+    expect(strict.stderr).toMatch(/flat\.yaml:3:1: RAMPART_E_TYPE /);
   });
 
   it("--json prints the path as data", async () => {

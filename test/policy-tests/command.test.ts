@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -64,6 +64,16 @@ describe("rampart test", () => {
     const names = temporaryFolder({ "cases.yaml": `policies: [none.yaml]\ncases:\n${GOOD}` });
     const { code, stderr } = run(join(names, "cases.yaml"));
     expect([code, stderr]).toEqual([1, expect.stringContaining("RAMPART_E_FILE_MISSING")]);
+  });
+
+  it("repairs lost indentation with a warning, and not with --strict-yaml", () => {
+    const names = folder(GOOD);
+    const tier = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata:\nname: t\nspec:\norder: 5\n";
+    appendFileSync(join(names, "policy.yaml"), `\n---\n${tier}`);
+    const lenient = run(join(names, "cases.yaml"));
+    expect([lenient.code, lenient.stderr]).toEqual([0, expect.stringContaining("RAMPART_W_REPAIR_INDENTATION")]);
+    const strict = run("--strict-yaml", join(names, "cases.yaml"));
+    expect([strict.code, strict.stderr]).toEqual([1, expect.stringContaining("RAMPART_E_TYPE metadata")]);
   });
 
   it("--junit writes the results as XML too", () => {
