@@ -44,13 +44,13 @@ describe("10,000 policies and 10,000 endpoints", () => {
   it("are looked through in seconds", { timeout: 60_000 }, () => {
     const set = largeSet();
     const session = readSshConnection("198.51.100.7 50022 192.0.2.10 22");
-    const start = performance.now();
+    const start = process.cpuUsage();
     const warnings = lint(set, { node: NODE, interfaces: [], session });
-    const seconds = (performance.now() - start) / 1000;
+    const seconds = process.cpuUsage(start).user / 1e6;
     expect(new Set(warnings.map(({ code }) => code))).toEqual(
       new Set(["RAMPART_W_LOCKS_OUT", "RAMPART_W_SELECTS_NOTHING", "RAMPART_W_UNKNOWN_LABEL"]),
     );
-    // Several times what it takes, and far below what asking every endpoint about every policy would take.
+    // Of the processor's time, so that a busy machine decides nothing; several times what it takes, and far below what asking every endpoint about every policy would take.
     expect(seconds).toBeLessThan(10);
   });
 });
