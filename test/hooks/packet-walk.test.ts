@@ -242,6 +242,8 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
 
     test("allowed in and out, a conversation passes INPUT and OUTPUT and conntrack never hears of it", async () => {
       await install(both);
+      // What earlier tests have left behind.
+      await namespace.sh("conntrack -F 2>/dev/null");
       await verdict("RAW-IN", "-p udp --dport 80", PacketVerdict.ALLOW, 1);
       expect(await exchange("peer", "host", "udp", 80)).toBe("silence");
       await verdict("RAW-OUT", "-p udp --sport 80", PacketVerdict.ALLOW, 1);
