@@ -32,10 +32,27 @@ export function processorTime(pid) {
 
 /** Packets the namespace of `pid` has received on a link since the link was made; a GSO packet is one. */
 export function receivedPackets(pid, link) {
+  return linkColumns(pid, link)[1];
+}
+
+/** Packets it has received and sent there. */
+export function exchangedPackets(pid, link) {
+  const columns = linkColumns(pid, link);
+  return columns[1] + columns[9];
+}
+
+/** Eight columns of what was received, bytes and packets first, and eight of what was sent. */
+function linkColumns(pid, link) {
   const line = linesOf(pid, "dev").find((text) => text.trim().startsWith(`${link}:`));
   if (line === undefined) throw new Error(`process ${pid} sees no link ${link}`);
-  // Name, then received bytes and packets.
-  return Number(line.split(":")[1].trim().split(/\s+/)[1]);
+  return line.split(":")[1].trim().split(/\s+/).map(Number);
+}
+
+/** Bytes of memory a process has resident, now and at most since it began. */
+export function residentMemory(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const bytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)[1]) * 1024;
+  return { now: bytes("VmRSS"), most: bytes("VmHWM") };
 }
 
 /** Packets the namespace of `pid` has handed to the reader of an NFQUEUE since it was bound. */

@@ -10,6 +10,7 @@
  * server's namespace (inside.mjs). All of it ends with `cleanUp`.
  */
 import { RampartProcess } from "../dist/sandbox/daemon.js";
+import { DEFAULT_MARK_MASKS } from "../dist/hooks/marks.js";
 import { Sandbox } from "../dist/sandbox/sandbox.js";
 import { onCleanUp } from "./cleanup.mjs";
 import { observer } from "./inside.mjs";
@@ -43,14 +44,25 @@ export async function routerLab() {
 }
 
 /** The real daemon on the lab's host with these policy documents; resolves when it enforces. */
-export async function protect(lab, documents, { wrapper = [] } = {}) {
+export async function protect(lab, documents, { wrapper = [], settings = {}, args = [] } = {}) {
   const rampart = new RampartProcess(lab.host, {
     policies: { "policy.yaml": documents.join("\n---\n") },
     wrapper,
+    settings,
+    args,
   });
   onCleanUp(() => rampart.stop());
   await rampart.launch().waitForOutput(/"enforcing"/, START_TIMEOUT_MS);
   return rampart;
+}
+
+/**
+ * Has a router's daemon forget its decision before each packet it forwards, so that its chains queue every one and not
+ * only the first of a connection.
+ */
+export async function queueEveryPacket(lab) {
+  const forget = ["CONNMARK", "--set-xmark", `0x0/0x${DEFAULT_MARK_MASKS.connection.toString(16)}`];
+  await lab.host.run(["iptables", "-t", "mangle", "-A", "FORWARD", "-j", ...forget], { check: true });
 }
 
 /** A server that runs until `cleanUp`; resolves when it has printed that it is `ready`. */

@@ -2,7 +2,7 @@
  * npm run bench [-- NAME...] [--rounds N] [--seconds S] [--output FILE] [--no-build]
  *
  * Runs the benchmarks named, or all, and leaves nothing behind but the table
- * on stdout and bench/results.json. Everything with packets happens in network
+ * on stdout and bench/results.json, .svg and .cpuprofile. Everything with packets happens in network
  * namespaces; the machine's own firewall is not touched.
  */
 import { renameSync, writeFileSync } from "node:fs";
@@ -11,15 +11,22 @@ import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { cleanUp } from "./cleanup.mjs";
 import { describeMachine, printMachine } from "./machine.mjs";
+import { plot } from "./plot.mjs";
 import { printTable } from "./report.mjs";
 
 /** Loaded when it is their turn: they import the daemon, which may have to be built first. */
 const BENCHMARKS = {
   queued: async () => (await import("./queued.mjs")).queued,
   fastpath: async () => (await import("./fastpath.mjs")).fastpath,
+  fullqueue: async () => (await import("./fullqueue.mjs")).fullqueue,
   connect: async () => (await import("./connect.mjs")).connect,
   load: async () => (await import("./load.mjs")).load,
+  latency: async () => (await import("./latency.mjs")).latency,
+  reload: async () => (await import("./reload.mjs")).reload,
+  memory: async () => (await import("./memory.mjs")).memory,
+  start: async () => (await import("./start.mjs")).start,
   micro: async () => (await import("./micro.mjs")).micro,
+  profile: async () => (await import("./profile.mjs")).profile,
 };
 const NAMES = Object.keys(BENCHMARKS);
 const RESULTS_FILE = fileURLToPath(new URL("results.json", import.meta.url));
@@ -58,20 +65,35 @@ async function run({ names, rounds, seconds, output, peersOnly }) {
   build({ peersOnly });
   printMachine(machine);
   console.log(`rounds    ${rounds} of ${seconds} s`);
-  const results = { machine, rounds, seconds, rows: [], micro: [] };
+  const results = { machine, rounds, seconds, rows: [], micro: [], profile: [], failed: [] };
   for (const name of names) {
     const benchmark = await BENCHMARKS[name]();
     try {
-      const rows = await benchmark({ rounds, seconds });
-      (name === "micro" ? results.micro : results.rows).push(...rows);
+      const rows = await benchmark({ rounds, seconds, file: beside(output, ".cpuprofile") });
+      (results[name] ?? results.rows).push(...rows);
+    } catch (error) {
+      // The others are worth having, and it may have been a long run.
+      console.error(`bench: ${name}: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
+      results.failed.push(name);
     } finally {
       await cleanUp();
     }
   }
   if (results.rows.length > 0) printTable(results.rows);
-  // Whole or not at all.
-  writeFileSync(`${output}.new`, `${JSON.stringify(results, null, 2)}\n`);
-  renameSync(`${output}.new`, output);
+  writeWhole(output, `${JSON.stringify(results, null, 2)}\n`);
+  if (results.rows.length > 0) writeWhole(beside(output, ".svg"), plot(results));
+  if (results.failed.length > 0) throw new Error(`failed: ${results.failed.join(", ")}`);
+}
+
+/** The same name with another ending. */
+function beside(file, extension) {
+  return file.replace(/(\.json)?$/, extension);
+}
+
+/** Whole or not at all. */
+function writeWhole(file, content) {
+  writeFileSync(`${file}.new`, content);
+  renameSync(`${file}.new`, file);
 }
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]]) {

@@ -9,19 +9,18 @@
  * table: a program that reads them would take its time from the generator's
  * core or the filter's.
  */
-import { DEFAULT_MARK_MASKS } from "../dist/hooks/marks.js";
+import { fileURLToPath } from "node:url";
+import { acceptAll, acceptAllPeers, BATCH_LOOP, hasNfqueue } from "./accept-all.mjs";
 import { peer } from "./build.mjs";
-import { onCleanUp } from "./cleanup.mjs";
-import { observer, pidOf, processorTime, queuedPackets, receivedPackets } from "./inside.mjs";
-import { CLIENT_CORE, judgedPackets, protect, routerLab, SERVER_CORE } from "./labs.mjs";
+import { pidOf, processorTime, receivedPackets } from "./inside.mjs";
+import { CLIENT_CORE, judgedPackets, protect, queueEveryPacket, routerLab, serve, SERVER_CORE } from "./labs.mjs";
 import { allowPolicy, endpoints, fillerPolicies } from "./policies.mjs";
 import { measureInTurn, pause } from "./rounds.mjs";
 
 const PORT = 9;
+const CLI_FILE = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const CONNECTIONS = 3000;
 const FILLERS = 99;
-/** Bytes of each packet the C loop asks for: the daemon's own default. */
-const COPY_RANGE = "256";
 /** Start of the generator and a first turn of everybody's caches, in seconds. */
 const WARM_UP = 0.5;
 /** The generator outlives the measurement by this, in seconds. */
@@ -31,15 +30,17 @@ const LEAST_SHARE = 0.99;
 
 /** Rows of the table; see docs/benchmarks.md for what each stands for. */
 export async function queued({ seconds, rounds }) {
-  const lots = [
-    { name: "no filter", ...(await floodLab()) },
-    { name: "C loop", ...(await cLoop("100", [])) },
-    { name: "C loop, conntrack", ...(await cLoop("101", ["-m", "conntrack", "!", "--ctstate", "INVALID"])) },
-    { name: "rampart", ...(await daemon()) },
-  ];
+  const tracked = ["-m", "conntrack", "!", "--ctstate", "INVALID"];
+  const lots = [{ name: "no filter", ...(await floodLab()) }];
+  const peers = acceptAllPeers();
+  for (const [n, name] of peers.entries()) lots.push({ name, ...(await peerLot(name, String(100 + n))) });
+  lots.push({ name: "C loop, conntrack", ...(await peerLot(BATCH_LOOP, "110", tracked)) });
+  lots.push({ name: "rampart", baseline: peers, ...(await daemon("native")) });
+  lots.push({ name: "rampart, tap open", baseline: "rampart", ...(await tapped()) });
+  if (hasNfqueue()) lots.push({ name: "rampart, backend nfqueue", ...(await daemon("nfqueue")) });
   const contenders = lots.map((lot) => ({
     name: lot.name,
-    baseline: "C loop",
+    baseline: lot.baseline ?? BATCH_LOOP,
     measure: () => flood(lot, seconds),
     note: noteOf,
   }));
@@ -58,35 +59,36 @@ async function floodLab() {
   return { lab };
 }
 
-/** The yardstick: nothing in the host's namespace but the C loop and one rule, which also asks for `match`. */
-async function cLoop(queue, match) {
+/** Nothing in the host's namespace but the peer and one rule, which also asks for `match`. */
+async function peerLot(name, queue, match = []) {
   const { lab } = await floodLab();
-  const program = peer("accept_batch");
-  const loop = lab.host.spawn([...SERVER_CORE, program, queue, COPY_RANGE]);
-  onCleanUp(() => loop.stop());
-  await loop.waitForOutput(/ready/);
-  await lab.host.run(["iptables", "-A", "FORWARD", ...match, "-j", "NFQUEUE", "--queue-num", queue], { check: true });
-  const hostObserver = await observer(lab.host);
-  return { lab, filter: pidOf(program, queue), seen: async () => queuedPackets(hostObserver, queue) };
+  return { lab, ...(await acceptAll(lab, name, queue, ["FORWARD", ...match])) };
 }
 
-/** The whole daemon, with its real chains and among other policies. */
-async function daemon() {
+/** The whole daemon, with its real chains and among other policies; `args` are more of \`rampart run\`. */
+export async function daemon(backend, args = []) {
   const { lab } = await floodLab();
   const documents = [
     ...endpoints("host", ["eth0", "eth1"]),
     ...fillerPolicies(FILLERS, true),
     allowPolicy("UDP", PORT, true),
   ];
-  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE });
-  // The daemon's decision is forgotten before each packet, so that its chains queue every one and not only the first.
-  const forget = ["CONNMARK", "--set-xmark", `0x0/0x${DEFAULT_MARK_MASKS.connection.toString(16)}`];
-  await lab.host.run(["iptables", "-t", "mangle", "-A", "FORWARD", "-j", ...forget], { check: true });
-  return { lab, filter: pidOf(rampart.configFile), seen: () => judgedPackets(rampart) };
+  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE, settings: { queue: { backend } }, args });
+  await queueEveryPacket(lab);
+  const { configFile } = rampart;
+  return { lab, configFile, filter: pidOf(configFile), seen: () => judgedPackets(rampart) };
+}
+
+/** The same while somebody listens for a packet that never comes: all are copied and looked at. */
+async function tapped() {
+  const lot = await daemon("native");
+  const tap = [process.execPath, CLI_FILE, "tap", "--config", lot.configFile, "tcp port 1"];
+  await serve(lot.lab.host, tap, /listening/i);
+  return lot;
 }
 
 /** One run of the generator. The times are of the measured interval, the share is of the whole run. */
-async function flood({ lab, filter, seen }, seconds) {
+export async function flood({ lab, filter, seen }, seconds) {
   const look = () => ({
     time: performance.now() / 1000,
     forwarded: receivedPackets(lab.observer, "eth0"),

@@ -4,13 +4,19 @@
  * both sides saw the same machine, and only then is the median taken.
  *
  * A contender is { name, baseline, measure, note }: `baseline` names the
- * contender it is compared with; `measure()` resolves to a sample, an object
- * of numbers with the result as `value`; `note(medians)` is optional and puts
- * the sample's other numbers in words.
+ * contender it is compared with, or several; `measure()` resolves to a sample,
+ * an object of numbers; `note(medians)` is optional and puts the sample's other
+ * numbers in words.
  */
 
-/** Resolves to the rows of the table; `benchmark` and `unit` are the same for all of them. */
-export async function measureInTurn(benchmark, unit, contenders, rounds) {
+/** Resolves to the rows of the table: the sample's `value` is the result. `better` is "more" or "less". */
+export async function measureInTurn(benchmark, unit, contenders, rounds, better = "more") {
+  const samples = await takeTurns(benchmark, unit, contenders, rounds);
+  return rowsOf(benchmark, unit, contenders, samples, better);
+}
+
+/** Resolves to contender name to its samples, one a round. */
+export async function takeTurns(benchmark, unit, contenders, rounds) {
   const samples = new Map(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
@@ -22,23 +28,34 @@ export async function measureInTurn(benchmark, unit, contenders, rounds) {
       console.error(`${benchmark}, round ${round + 1} of ${rounds}, ${contender.name}: ${value.toLocaleString("en")} ${unit}`);
     }
   }
-  return contenders.map(({ name, baseline, note }) => {
+  return samples;
+}
+
+/** A row for each contender and baseline; `pick(sample)` is what is compared, the sample's `value` unless told. */
+export function rowsOf(benchmark, unit, contenders, samples, better, pick = (sample) => sample.value) {
+  return contenders.flatMap(({ name, baseline, note }) => {
     const own = samples.get(name);
-    const values = own.map(({ value }) => value);
-    const base = samples.get(baseline).map(({ value }) => value);
+    const values = own.map(pick);
     const medians = Object.fromEntries(Object.keys(own[0]).map((key) => [key, median(own.map((sample) => sample[key]))]));
-    return {
-      benchmark,
-      contender: name,
-      unit,
-      median: medians.value,
-      minimum: Math.min(...values),
-      maximum: Math.max(...values),
-      ratio: median(values.map((value, round) => value / base[round])),
-      baseline,
-      note: note?.(medians) ?? "",
-      samples: own,
-    };
+    return [baseline].flat().map((to, at) => {
+      const ratios = values.map((value, round) => value / pick(samples.get(to)[round]));
+      return {
+        benchmark,
+        contender: name,
+        unit,
+        better,
+        median: median(values),
+        minimum: Math.min(...values),
+        maximum: Math.max(...values),
+        ratio: median(ratios),
+        ratioMinimum: Math.min(...ratios),
+        ratioMaximum: Math.max(...ratios),
+        baseline: to,
+        // Said once, though there may be several baselines.
+        note: at === 0 ? (note?.(medians) ?? "") : "",
+        samples: at === 0 ? own : [],
+      };
+    });
   });
 }
 

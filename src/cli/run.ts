@@ -1,5 +1,5 @@
 /** `rampart run`: the daemon in the foreground, until SIGTERM or SIGINT; SIGHUP loads the policy again. */
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { loadSettings } from "../config/settings.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { createLogger } from "../daemon/logger.ts";
@@ -10,10 +10,24 @@ export function registerRun(program: Command): void {
     .command("run")
     .description("protect this host: load the policy, install the hooks, judge packets")
     .option("-c, --config <file>", "settings file (default: /etc/rampart/rampart.yaml, if it exists)")
-    .action(async (options: { config?: string }) => runDaemon(options.config));
+    .option("--profile <file>", "write a CPU profile of the packet path (.cpuprofile, for Chrome DevTools or speedscope)")
+    .option("--profile-seconds <number>", "how long to profile, from the start on", wholeSeconds, 30)
+    .action(runDaemon);
 }
 
-async function runDaemon(config: string | undefined): Promise<void> {
+interface RunOptions {
+  readonly config?: string;
+  readonly profile?: string;
+  readonly profileSeconds: number;
+}
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError("it must be a whole number from 1 to 86400.");
+}
+
+async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promise<void> {
   const { settings, file, warnings } = loadSettings(config);
   const log = createLogger(settings.log);
   for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
@@ -37,6 +51,7 @@ async function runDaemon(config: string | undefined): Promise<void> {
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", (reason) => fatal(reason instanceof Error ? reason : new Error(String(reason))));
   try {
+    if (profile !== undefined) daemon.profile({ file: profile, seconds: profileSeconds });
     await daemon.start();
   } catch (error) {
     const code = error instanceof RampartError ? error.code : undefined;

@@ -73,6 +73,7 @@ const sections = {
     lenientYaml: flag.default(true),
   }),
   queue: section({
+    backend: oneOf(["native", "nfqueue"]).default("native"),
     number: wholeNumber(0, 65_535).default(100),
     workers: wholeNumber(1, 64).default(1),
     maxLength: wholeNumber(16, 1_000_000).default(8192),

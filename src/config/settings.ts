@@ -32,6 +32,8 @@ export interface Settings {
     readonly lenientYaml: boolean;
   };
   readonly queue: {
+    /** What reads the queue: our addon in worker threads, or the npm package nfqueue on the main thread. */
+    readonly backend: "native" | "nfqueue";
     /** First queue; workers use `number` to `number + workers - 1`. */
     readonly number: number;
     readonly workers: number;
@@ -137,12 +139,21 @@ function conflicts(written: Written, document: SettingsDocument): RampartError[]
       }),
     );
   }
-  const last = queue.number + queue.workers - 1;
+  if (queue.backend === "nfqueue" && queue.workers > 1) {
+    problems.push(
+      new RampartError("RAMPART_E_CONFIG", `queue.workers: ${queue.workers} workers with the backend nfqueue`, {
+        location: document.locate(["queue", "workers"]),
+        hint: "the package nfqueue runs only on the main thread: set queue.workers to 1, or queue.backend to native",
+      }),
+    );
+  }
+  // The backend nfqueue has a second queue for the hooks around routing.
+  const last = queue.number + (queue.backend === "nfqueue" ? 1 : queue.workers - 1);
   if (last > 65_535) {
     problems.push(
       new RampartError("RAMPART_E_CONFIG", `queue.workers: the last queue would be ${last}, above 65535`, {
         location: document.locate(["queue", "workers"]),
-        hint: "lower queue.number: each worker reads one queue, counted up from it",
+        hint: "lower queue.number: each worker reads one queue, counted up from it; the backend nfqueue reads two",
       }),
     );
   }

@@ -24,6 +24,7 @@ import { loadNative } from "../native/load.ts";
 import { formatWarning } from "../resources/diagnostics.ts";
 import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
 import type { LoadResult } from "../resources/load.ts";
+import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { Enforcer } from "./enforcer.ts";
 import { readMetrics } from "./metrics-source.ts";
@@ -56,6 +57,7 @@ export class Daemon {
   #metrics: MetricsServer | undefined;
   #decisions: DecisionLog | undefined;
   #tap: TapFeed | undefined;
+  #profile: CpuProfile | undefined;
   #watch: NativeInterfaceWatch | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
@@ -71,6 +73,7 @@ export class Daemon {
     this.#source = new FilePolicySource(settings.policy);
     this.#state = new DaemonState(settings);
     this.#pool = new WorkerPool({
+      backend: settings.queue.backend,
       firstQueue: settings.queue.number,
       workers: settings.queue.workers,
       maxLength: settings.queue.maxLength,
@@ -107,6 +110,7 @@ export class Daemon {
     const { variant } = this.#installer;
     this.#log.info({ generation, node: this.#settings.node, variant, pid: process.pid }, "enforcing");
     if (this.#changedAtStart) void this.reload("files");
+    await this.#profile?.start();
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
@@ -128,6 +132,11 @@ export class Daemon {
       this.#log.error({ reason, code: known.code, err: error }, `policy not changed: ${known.message}`);
       return [known];
     }
+  }
+
+  /** Before `start`: have the packet path profiled once the policy is in force. @throws RAMPART_E_CPU_PROFILE */
+  profile(options: CpuProfileOptions): void {
+    this.#profile = new CpuProfile(this.#pool, this.#log, options);
   }
 
   /** Stops answering and closes everything; the hooks stay. */
@@ -330,6 +339,7 @@ export class Daemon {
     this.#tap?.stop();
     await this.#control?.close();
     await this.#metrics?.close();
+    await this.#profile?.finish();
     await this.#pool.close();
     this.#decisions?.drain(this.#pool.eventRings);
     this.#decisions?.stop();

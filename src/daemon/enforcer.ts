@@ -218,10 +218,16 @@ export function hookConfig(
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,
-    queue: { first: settings.queue.number, count: settings.queue.workers, bypass: settings.queue.failOpen },
+    queue: hookQueues(settings.queue),
     marks,
     generation,
   };
+}
+
+/** The npm package does not tell the hook a packet comes from: nfqueue/nfqueue-queue.ts has two queues to know it. */
+function hookQueues({ backend, number, workers, failOpen }: Settings["queue"]): HookConfig["queue"] {
+  const queue = { first: number, count: workers, bypass: failOpen };
+  return backend === "nfqueue" ? { ...queue, aroundRouting: number + 1 } : queue;
 }
 
 /** The parts of a scope the hooks depend on. */

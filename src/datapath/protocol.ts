@@ -1,4 +1,4 @@
-/** Messages between the main thread and a worker. */
+/** Messages between the pool and a queue reader, whichever thread that runs in. */
 import type { MarkMasks } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
 import type { InterfaceMap } from "./interface-map.ts";
@@ -18,6 +18,8 @@ export type ToWorker =
   | { readonly type: "publish"; readonly published: PublishedTables }
   | { readonly type: "interfaces"; readonly interfaces: InterfaceMap }
   | { readonly type: "tap"; readonly ring: RingMemory | undefined }
+  | { readonly type: "start-profile" }
+  | { readonly type: "end-profile" }
   | { readonly type: "close" };
 
 export type FromWorker =
@@ -25,4 +27,7 @@ export type FromWorker =
   | { readonly type: "failed"; readonly code: string; readonly message: string; readonly hint: string | undefined }
   | { readonly type: "published"; readonly generation: number }
   | { readonly type: "unknown-interface"; readonly index: number }
+  | { readonly type: "profile-started" }
+  /** The text of a .cpuprofile file; empty when there is none. */
+  | { readonly type: "profile"; readonly json: string }
   | { readonly type: "closed" };

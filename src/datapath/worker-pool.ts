@@ -1,9 +1,9 @@
 /**
- * The main thread's side of the workers: one thread and one queue each. A
- * publish is done when every worker has acknowledged it; a worker that dies is
- * fatal, because its queue would drop everything unseen.
+ * The main thread's side of the workers: one thread and one queue each, or one
+ * reader in the main thread itself (reader-handle.ts). A publish is done when
+ * every worker has acknowledged it; a worker that dies is fatal, because its
+ * queue would drop everything unseen.
  */
-import { Worker } from "node:worker_threads";
 import { RampartError, type ErrorCode } from "../errors/rampart-error.ts";
 import type { MarkMasks } from "../hooks/marks.ts";
 import type { Compilation } from "../tables/compiled.ts";
@@ -14,14 +14,17 @@ import type { InterfaceMap } from "./interface-map.ts";
 import { outcomeReasons } from "./outcome.ts";
 import type { WalkSettings } from "./published.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { type ReaderHandle, startReader } from "./reader-handle.ts";
 import { allocateRing, RecordRing, type RingMemory } from "./record-ring.ts";
 
 const EVENT_RECORDS = 8192;
 const TAP_RECORDS = 4096;
 const PUBLISH_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 2000;
+const PROFILE_TIMEOUT_MS = 30_000;
 
 export interface WorkerPoolOptions {
+  readonly backend: "native" | "nfqueue";
   readonly firstQueue: number;
   readonly workers: number;
   readonly maxLength: number;
@@ -39,7 +42,7 @@ export interface WorkerPoolOptions {
 
 interface Member {
   readonly queue: number;
-  readonly thread: Worker;
+  readonly reader: ReaderHandle;
   readonly counters: WorkerCounters;
   readonly events: RecordRing;
   ruleHits: Float64Array;
@@ -123,6 +126,22 @@ export class WorkerPool {
     return this.#tapRings;
   }
 
+  /** Starts taking CPU profiles of every reader's thread. */
+  async startProfile(): Promise<void> {
+    await Promise.all(this.#members.map((member) => this.#ask(member, { type: "start-profile" }, "profile-started")));
+  }
+
+  /** Ends the profiles: by queue, each the text of a .cpuprofile file. */
+  async endProfile(): Promise<{ queue: number; json: string }[]> {
+    const replies = await Promise.all(
+      this.#members.map(async (member) => {
+        const reply = await this.#ask(member, { type: "end-profile" }, "profile");
+        return { queue: member.queue, json: reply.type === "profile" ? reply.json : "" };
+      }),
+    );
+    return replies.filter(({ json }) => json !== "");
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(
@@ -130,7 +149,7 @@ export class WorkerPool {
         const done = this.#reply(member, "closed", CLOSE_TIMEOUT_MS).catch(() => undefined);
         send(member, { type: "close" });
         await done;
-        await member.thread.terminate();
+        await member.reader.end();
       }),
     );
     this.#members.length = 0;
@@ -159,15 +178,16 @@ export class WorkerPool {
       events,
       recordAccepted: options.recordAccepted,
     };
-    const thread = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
-    const member: Member = { queue, thread, counters, events: new RecordRing(events), ruleHits: new Float64Array(0) };
-    thread.on("message", (message: FromWorker) => {
+    const reader = startReader(options.backend, setup);
+    const member: Member = { queue, reader, counters, events: new RecordRing(events), ruleHits: new Float64Array(0) };
+    const { channel } = reader;
+    channel.on("message", (message: FromWorker) => {
       if (message.type === "unknown-interface") options.onUnknownInterface(message.index);
     });
     await this.#reply(member, "bound", PUBLISH_TIMEOUT_MS);
     this.#members.push(member);
-    thread.on("error", (error) => this.#fatal(queue, error));
-    thread.on("exit", (code) => this.#fatal(queue, new Error(`exit code ${code}`)));
+    channel.on("error", (error: Error) => this.#fatal(queue, error));
+    channel.on("exit", (code: number) => this.#fatal(queue, new Error(`exit code ${code}`)));
   }
 
   #fatal(queue: number, cause: Error): void {
@@ -177,15 +197,21 @@ export class WorkerPool {
     );
   }
 
+  #ask(member: Member, message: ToWorker, answer: FromWorker["type"]): Promise<FromWorker> {
+    const reply = this.#reply(member, answer, PROFILE_TIMEOUT_MS);
+    send(member, message);
+    return reply;
+  }
+
   /** The next message of the type from this worker. */
   #reply(member: Member, type: FromWorker["type"], timeoutMs: number): Promise<FromWorker> {
     return new Promise((resolve, reject) => {
-      const { thread } = member;
+      const { channel } = member.reader;
       const finish = (act: () => void): void => {
         clearTimeout(timer);
-        thread.off("message", onMessage);
-        thread.off("error", onError);
-        thread.off("exit", onExit);
+        channel.off("message", onMessage);
+        channel.off("error", onError);
+        channel.off("exit", onExit);
         act();
       };
       const onMessage = (message: FromWorker): void => {
@@ -201,13 +227,13 @@ export class WorkerPool {
         () => finish(() => reject(new Error(`the reader of queue ${member.queue} did not answer in ${timeoutMs} ms`))),
         timeoutMs,
       );
-      thread.on("message", onMessage);
-      thread.on("error", onError);
-      thread.on("exit", onExit);
+      channel.on("message", onMessage);
+      channel.on("error", onError);
+      channel.on("exit", onExit);
     });
   }
 }
 
 function send(member: Member, message: ToWorker): void {
-  member.thread.postMessage(message);
+  member.reader.channel.postMessage(message);
 }

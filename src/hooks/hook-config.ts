@@ -81,6 +81,11 @@ export interface HookConfig {
     /** First queue number; `count` queues follow on from it. */
     readonly first: number;
     readonly count: number;
+    /**
+     * Queue of its own for the hooks before and after routing (PREROUTING, POSTROUTING), where the reader is not told
+     * which hook a packet comes from; absent: they share the others.
+     */
+    readonly aroundRouting?: number;
     /** Let packets through while nobody reads the queue. */
     readonly bypass: boolean;
   };

@@ -36,3 +36,9 @@ export function queueRule({ queue }: HookConfig): string {
   const numbers = queue.count === 1 ? `--queue-num ${queue.first}` : `--queue-balance ${queue.first}:${last}`;
   return rule("queued", "", `NFQUEUE ${numbers}${queue.bypass ? " --queue-bypass" : ""}`);
 }
+
+/** The same in PREROUTING and POSTROUTING, which may have a queue of their own. */
+export function aroundRoutingQueueRule(config: HookConfig): string {
+  const { aroundRouting, bypass } = config.queue;
+  return aroundRouting === undefined ? queueRule(config) : queueRule({ ...config, queue: { first: aroundRouting, count: 1, bypass } });
+}

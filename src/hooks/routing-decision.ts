@@ -12,7 +12,7 @@ import type { PacketDirection } from "./failsafe.ts";
 import { refusalMatches } from "./filter-decision.ts";
 import type { HookConfig } from "./hook-config.ts";
 import { PacketVerdict } from "./marks.ts";
-import { fastPathMatch, queueRule, verdictMatch } from "./match.ts";
+import { aroundRoutingQueueRule, fastPathMatch, queueRule, verdictMatch } from "./match.ts";
 import { neighbourRules } from "./neighbour-discovery.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
 import { ADMIT_CHAIN, next, PASS_CHAIN, RETURN_CHAIN, UNTRACK_CHAIN } from "./verdict-chains.ts";
@@ -31,7 +31,7 @@ export function untrackedDecision(config: HookConfig, direction: PacketDirection
     ...untrackedMatches(config, direction, family).map((match) => gotoRule("failsafe", match, PASS_CHAIN)),
     ...verdictRules(config, UNTRACK_CHAIN, PASS_CHAIN, PASS_CHAIN),
     rule("stage", "", `MARK --set-xmark ${hex(marks.rawBit)}/${hex(others)}`),
-    queueRule(config),
+    direction === "inbound" ? aroundRoutingQueueRule(config) : queueRule(config),
   ];
 }
 
@@ -54,7 +54,7 @@ export function preDNATDecision(config: HookConfig, family: Family): string[] {
     ...(config.dropInvalid ? [rule("invalid", "-m conntrack --ctstate INVALID", "DROP")] : []),
     ...verdictRules(config, ADMIT_CHAIN, PASS_CHAIN, PASS_CHAIN),
     stageCleared(config),
-    queueRule(config),
+    aroundRoutingQueueRule(config),
   ];
 }
 
@@ -67,7 +67,7 @@ export function postroutingDecision(config: HookConfig, family: Family): string[
     ...refusalMatches(config, family).map((match) => gotoRule("refusal", match, PASS_CHAIN)),
     ...verdictRules(config, RETURN_CHAIN, RETURN_CHAIN, next(RETURN_CHAIN)),
     stageCleared(config),
-    queueRule(config),
+    aroundRoutingQueueRule(config),
   ];
 }
 

@@ -27,16 +27,17 @@ const FLAGS = ["gso", "failOpen", "uidGid", "conntrack"] as const satisfies read
  * RAMPART_E_PRIVILEGE: CAP_NET_ADMIN is missing, RAMPART_E_QUEUE_OPEN: the kernel refused otherwise.
  */
 export function openQueue(options: NativeQueueOptions): NativeQueue {
-  checkOptions(options);
+  checkQueueOptions(options);
   const native = loadNative();
   try {
     return native.openQueue(options);
   } catch (error) {
-    throw explain(error, options.queue);
+    throw queueRefused(systemErrorCode(error), options.queue, error);
   }
 }
 
-function checkOptions(options: NativeQueueOptions): void {
+/** RAMPART_E_QUEUE_OPTIONS when an option is wrong. */
+export function checkQueueOptions(options: NativeQueueOptions): void {
   for (const [name, [least, most]] of Object.entries(RANGES)) {
     const value: unknown = options[name as keyof typeof RANGES];
     if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
@@ -53,8 +54,9 @@ function wrongOption(name: string, value: unknown, hint: string): RampartError {
   return new RampartError("RAMPART_E_QUEUE_OPTIONS", `queue option ${name} is ${String(value)}`, { hint });
 }
 
-function explain(error: unknown, queue: number): RampartError {
-  switch (systemErrorCode(error)) {
+/** Says why the kernel refused a queue; `code` is the name of its error (errno), if there is one. */
+export function queueRefused(code: string | undefined, queue: number, error: unknown): RampartError {
+  switch (code) {
     case "EBUSY": {
       const holder = findQueueHolder(queue);
       const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;

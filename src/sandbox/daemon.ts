@@ -28,7 +28,10 @@ export type SettingsOverlay = Readonly<Record<string, unknown>>;
 export interface RampartOptions {
   /** File name to YAML text. */
   readonly policies: Readonly<Record<string, string>>;
-  /** Laid over the sandbox's settings, section by section. `node` is the host's name unless told. */
+  /**
+   * Laid over the sandbox's settings, section by section. `node` is the host's name unless told, and `queue.backend`
+   * what RAMPART_SANDBOX_BACKEND says: so every test can be run on each backend.
+   */
   readonly settings?: SettingsOverlay;
   /** More arguments for `rampart run`. */
   readonly args?: readonly string[];
@@ -251,6 +254,7 @@ export class RampartProcess {
     const base: Record<string, unknown> = {
       node: this.host.name,
       policy: { paths: [this.policyDirectory], watch: true, debounceMs: 50 },
+      queue: { backend: process.env["RAMPART_SANDBOX_BACKEND"] ?? "native" },
       log: { level: "info", format: "json" },
       metrics: { listen: `127.0.0.1:${METRICS_PORT}` },
       control: { socket: join(this.#directory, "control.sock") },

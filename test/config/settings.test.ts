@@ -42,6 +42,7 @@ describe("defaults", () => {
         policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 100, lenientYaml: true },
         queue: {
           number: 100,
+          backend: "native",
           workers: 1,
           maxLength: 8192,
           copyRange: 512,
@@ -130,6 +131,8 @@ describe("errors", () => {
     ["a relative socket", "control: {socket: run/x.sock}\n", 1, 19, "control.socket: must be an absolute path"],
     ["a long socket", `control: {socket: /${"x".repeat(107)}}\n`, 1, 19, "control.socket: must be at most 107 bytes"],
     ["a log level", "log: {level: loud}\n", 1, 14, "log.level: must be one of trace, debug"],
+    ["workers of a backend that has none", "queue:\n  backend: nfqueue\n  workers: 2\n", 3, 12, "with the backend nfqueue"],
+    ["nfqueue's second queue beyond 65535", "queue: {number: 65535, backend: nfqueue}\n", 1, 8, "the last queue would be 65536"],
     ["queues beyond 65535", "queue:\n  number: 65535\n  workers: 2\n", 3, 12, "the last queue would be 65536"],
     ["tabs as indentation", "queue:\n\tnumber: 1\n", 2, 1, "not valid YAML"],
     ["a key twice", "node: a\nnode: b\n", 2, 1, "not valid YAML"],

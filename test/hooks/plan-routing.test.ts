@@ -1,5 +1,6 @@
 /** The plan's raw and mangle tables and workload interfaces (SEMANTICS 3.4). */
 import { describe, expect, test } from "vitest";
+import { HOOK_POINTS, HOOKS, type HookName } from "../../src/hooks/hook-point.ts";
 import { planHooks } from "../../src/hooks/plan.ts";
 import { restoreText } from "../../src/hooks/text.ts";
 import { allowedSource, chain, EVERYWHERE, failsafe, hookConfig, NOWHERE, on, workloads } from "./configs.ts";
@@ -254,4 +255,14 @@ describe("local packets that DNAT sends elsewhere", () => {
       "-g RAMPART-PASS",
     ]);
   });
+});
+
+test("where the reader is not told the hook, PREROUTING and POSTROUTING have a queue of their own", () => {
+  const queue = { first: 100, count: 1, aroundRouting: 101, bypass: true };
+  const untracked = { inbound: ["eth0"], outbound: ["eth0"] };
+  const config = hookConfig({ queue, untracked, preDNAT: on("eth0"), forward: on("eth0") });
+  const queuedTo = (hook: HookName) => chain(config, 4, `RAMPART-${hook}-DECIDE`, HOOK_POINTS[hook].table).at(-1);
+  const numbers = Object.fromEntries(HOOKS.map((hook) => [hook, /--queue-num (\d+) --queue-bypass$/.exec(queuedTo(hook) ?? "")?.[1]]));
+  const edges = { "RAW-IN": "101", PREDNAT: "101", POSTROUTING: "101" };
+  expect(numbers).toEqual({ ...edges, "RAW-OUT": "100", INPUT: "100", FORWARD: "100", OUTPUT: "100" });
 });

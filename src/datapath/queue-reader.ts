@@ -1,0 +1,137 @@
+/**
+ * Reads one queue: binds it, waits for tables, then answers every batch.
+ * Messages are handled between batches, so an acknowledged generation is in
+ * force for every packet answered after it.
+ */
+import { RampartError } from "../errors/rampart-error.ts";
+import { MarkLayout } from "../hooks/marks.ts";
+import type { NativeQueueOptions } from "../native/binding.ts";
+import { WorkerCounters } from "./counters.ts";
+import { PacketDecider } from "./decider.ts";
+import type { PacketQueue } from "./packet-queue.ts";
+import { PathProfile } from "./path-profile.ts";
+import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { RecordRing } from "./record-ring.ts";
+
+const HOUSEKEEPING_MS = 250;
+/** Idle flows removed a housekeeping round, so that it never delays a batch by much. */
+const EXPIRE_BUDGET = 4096;
+
+export type OpenQueue = (options: NativeQueueOptions) => PacketQueue;
+
+/** The reader's end of a message channel: a thread's parent port, or one end of a channel inside a thread. */
+export interface ReaderPort {
+  postMessage(message: FromWorker): void;
+  on(event: "message", listener: (message: ToWorker) => void): unknown;
+  close(): void;
+}
+
+/** Serves the queue until the port says "close"; what goes wrong before is told to the port as "failed". */
+export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void {
+  try {
+    read(setup, openQueue, port);
+  } catch (error) {
+    const known = error instanceof RampartError ? error : undefined;
+    port.postMessage({
+      type: "failed",
+      code: known?.code ?? "RAMPART_E_QUEUE",
+      message: error instanceof Error ? error.message : String(error),
+      hint: known?.hint,
+    });
+    port.close();
+  }
+}
+
+function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const counters = new WorkerCounters(setup.counters);
+  const events = new RecordRing(setup.events);
+  const decider = new PacketDecider({
+    marks: new MarkLayout(setup.marks),
+    flowCapacity: setup.flowCapacity,
+    counters,
+    events,
+    recordAccepted: setup.recordAccepted,
+  });
+  decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
+  const queue = openQueue(setup.queue);
+  let started = false;
+  let tap: RecordRing | undefined;
+  const profile = new PathProfile();
+
+  const housekeeping = setInterval(() => {
+    decider.flows.expire(performance.now(), EXPIRE_BUDGET);
+    publishGauges(counters, queue, decider, events, tap);
+  }, HOUSEKEEPING_MS);
+
+  port.on("message", (message: ToWorker) => {
+    switch (message.type) {
+      case "publish":
+        decider.publish(message.published);
+        if (!started) {
+          started = true;
+          queue.start((count) => answerBatch(queue, decider, count));
+        }
+        post({ type: "published", generation: message.published.tables.generation });
+        break;
+      case "interfaces":
+        decider.setInterfaces(message.interfaces);
+        break;
+      case "tap":
+        tap = message.ring === undefined ? undefined : new RecordRing(message.ring);
+        decider.setTap(tap);
+        break;
+      case "start-profile":
+        profile.start(() => post({ type: "profile-started" }));
+        break;
+      case "end-profile":
+        profile.end((json) => post({ type: "profile", json }));
+        break;
+      case "close":
+        clearInterval(housekeeping);
+        publishGauges(counters, queue, decider, events, tap);
+        queue.close();
+        post({ type: "closed" });
+        port.close();
+        break;
+    }
+  });
+  post({ type: "bound" });
+}
+
+function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number): void {
+  const clock = performance.now();
+  decider.beginBatch(performance.timeOrigin + clock, clock);
+  for (let i = 0; i < count; i++) {
+    try {
+      decider.decide(queue.batch, i);
+    } catch {
+      // The verdict is preset to DROP; a packet that trips us up must not take the rest of the batch with it.
+      queue.batch.verdict[i] = 0;
+      decider.countInternalError();
+    }
+  }
+}
+
+function publishGauges(
+  counters: WorkerCounters,
+  queue: PacketQueue,
+  decider: PacketDecider,
+  events: RecordRing,
+  tap: RecordRing | undefined,
+): void {
+  const stats = queue.stats();
+  counters.setGauge("flows", decider.flows.size);
+  counters.setGauge("flowCapacity", decider.flows.capacity);
+  counters.setGauge("flowsEvicted", decider.flows.evictions);
+  counters.setGauge("eventsLost", events.lost);
+  if (tap !== undefined) counters.setGauge("tapLost", tap.lost);
+  counters.setGauge("packets", stats.packets);
+  counters.setGauge("batches", stats.batches);
+  counters.setGauge("enobufs", stats.enobufs);
+  counters.setGauge("truncated", stats.truncated);
+  counters.setGauge("malformed", stats.malformed);
+  counters.setGauge("verdictErrors", stats.verdictErrors);
+  counters.setGauge("unanswered", stats.unanswered);
+  counters.setGauge("receiveBuffer", stats.receiveBuffer);
+}
