@@ -6,6 +6,19 @@ import { defineConfig } from "vitest/config";
  */
 const FLOODS = ["test/e2e/random-bytes.test.ts", "test/native/queue.test.ts", "test/hooks/packet-walk.test.ts"];
 
+/** Scenarios that run once more with every packet judged in userspace. */
+const EITHER_OFFLOAD = [
+  "test/e2e/allow-deny.test.ts",
+  "test/e2e/default-deny.test.ts",
+  "test/e2e/endpoints.test.ts",
+  "test/e2e/forward.test.ts",
+  "test/e2e/pods.test.ts",
+  "test/e2e/reload.test.ts",
+  "test/e2e/reject.test.ts",
+  "test/e2e/attack.test.ts",
+  "test/e2e/conformance-packets.test.ts",
+];
+
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -17,6 +30,15 @@ export default defineConfig({
       {
         extends: true,
         test: { name: "tests", include: ["test/**/*.test.ts"], exclude: FLOODS, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: "no-offload",
+          include: EITHER_OFFLOAD,
+          env: { RAMPART_SANDBOX_OFFLOAD: "none" },
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,

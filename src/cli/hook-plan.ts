@@ -28,7 +28,11 @@ export async function planFromConfig(configFile: string | undefined): Promise<Ho
   );
   const ipv6 = await ipv6Support();
   return {
-    config: hookConfig(settings, new MarkLayout(settings.marks), resources, scope, 1, true),
+    config: hookConfig(settings, new MarkLayout(settings.marks), resources, scope, {
+      generation: 1,
+      adoptOlder: true,
+      outputNat: settings.datapath.offload === "connmark",
+    }),
     variant: settings.iptables.variant,
     ipv6: ipv6.supported,
     lockWaitSeconds: settings.iptables.lockWaitSeconds,

@@ -65,10 +65,17 @@ export function registerHooks(program: Command, planFromConfig: PlanFromConfig):
     });
 }
 
-/** The differences, from a daemon that adopts older connections or from one that does not: both are right. */
+/**
+ * The differences, fewest first, from what a daemon may have in place: it adopts older connections or does not, and
+ * without offload it has seen DNAT of local packets or has not.
+ */
 async function closest(installer: HookInstaller, config: HookConfig): Promise<string[][]> {
-  const both = await Promise.all([true, false].map((adoptOlder) => installer.verify({ ...config, adoptOlder })));
-  return both.toSorted((a, b) => a.length - b.length);
+  const possible = [true, false].flatMap((adoptOlder) => {
+    const seen = config.offload === "none" ? [true, false] : [config.outputNat];
+    return seen.map((outputNat) => ({ ...config, adoptOlder, outputNat }));
+  });
+  const differences = await Promise.all(possible.map((each) => installer.verify(each)));
+  return differences.toSorted((a, b) => a.length - b.length);
 }
 
 /** A running daemon repairs its hooks, so removing them under it only opens the host for a moment. */

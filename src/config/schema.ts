@@ -90,8 +90,11 @@ const sections = {
     packet: markMask(7).default(DEFAULT_MARK_MASKS.packet),
     connection: markMask(4).default(DEFAULT_MARK_MASKS.connection),
   }),
+  datapath: section({
+    offload: oneOf(["connmark", "none"]).default("connmark"),
+  }),
   flows: section({
-    capacity: wholeNumber(1024, 16_777_216).default(65_536),
+    capacity: wholeNumber(1024, 16_777_216).optional(),
   }),
   log: section({
     level: oneOf(LOG_LEVELS).default("info"),
@@ -114,6 +117,7 @@ export const settingsSchema = section({
   queue: sections.queue.prefault({}),
   iptables: sections.iptables.prefault({}),
   marks: sections.marks.prefault({}),
+  datapath: sections.datapath.prefault({}),
   flows: sections.flows.prefault({}),
   log: sections.log.prefault({}),
   metrics: sections.metrics.prefault({}),

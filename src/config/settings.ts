@@ -18,6 +18,8 @@ const DEFAULT_POLICY_DIRECTORY = "policy.d";
 const MINIMUM_RECEIVE_BUFFER = 32 * 1024 * 1024;
 /** Kernel memory a queued packet's message takes besides the copied bytes (skb, shared info, metadata). */
 const MESSAGE_OVERHEAD = 1024;
+/** Flows by default. With offload a forgotten one costs a decision; without, it is a connection that was lost. */
+const CAPACITY = { connmark: 65_536, none: 262_144 } as const;
 
 export interface Settings {
   /** This host's name, as HostEndpoints write it in `spec.node`. */
@@ -50,6 +52,10 @@ export interface Settings {
   readonly iptables: { readonly variant: "auto" | "nft" | "legacy"; readonly lockWaitSeconds: number };
   readonly marks: MarkMasks;
   readonly exemptLoopback: boolean;
+  readonly datapath: {
+    /** connmark: decided connections stay in the kernel; none: every packet is judged in userspace. */
+    readonly offload: "connmark" | "none";
+  };
   /** What a policy change means for live connections: they are judged again, or go on as in Calico. */
   readonly established: "rejudge" | "keep";
   readonly flows: { readonly capacity: number };
@@ -116,6 +122,7 @@ function complete(written: Written, directory: string): Settings {
       ...queue,
       receiveBuffer: queue.receiveBuffer ?? Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)),
     },
+    flows: { capacity: written.flows.capacity ?? CAPACITY[written.datapath.offload] },
     metrics: written.metrics.listen,
   };
 }

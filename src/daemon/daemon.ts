@@ -82,6 +82,7 @@ export class Daemon {
       receiveBuffer: settings.queue.receiveBuffer,
       failOpen: settings.queue.failOpen,
       marks: settings.marks,
+      offload: settings.datapath.offload,
       flowCapacity: settings.flows.capacity,
       recordAccepted: log.isLevelEnabled("debug"),
       onUnknownInterface: () => this.#interfacesChanged(),
@@ -292,6 +293,10 @@ export class Daemon {
     const current = this.#enforcer.current;
     if (current === undefined || this.#state.phase !== "enforcing") return;
     try {
+      if (await this.#enforcer.followOutputNat()) {
+        this.#log.info("another program has begun to DNAT local packets; they are judged in POSTROUTING from now on");
+        return;
+      }
       const problems = await this.#installer.verify(current.hooks);
       // The set in force may have changed while we looked.
       if (problems.length === 0 || this.#enforcer.current?.hooks !== current.hooks) {

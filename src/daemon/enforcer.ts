@@ -56,6 +56,8 @@ export class Enforcer {
   #generation = 0;
   /** No hooks were there when this daemon came: until the next change, older connections are picked up. */
   #adoptOlder = false;
+  /** DNAT of local packets was seen; it is not looked for again. */
+  #outputNat = false;
   /** Counts enforce() calls. */
   #changes = 0;
   #queue: Promise<unknown> = Promise.resolve();
@@ -112,6 +114,25 @@ export class Enforcer {
     });
   }
 
+  /** Follows another program that has begun to DNAT local packets. Resolves to true when it changed the hooks. */
+  followOutputNat(): Promise<boolean> {
+    return this.#serially(async () => {
+      const current = this.#current;
+      if (current === undefined || current.hooks.outputNat || !(await this.#knowsOutputNat())) return false;
+      const hooks = { ...current.hooks, outputNat: true };
+      await this.#options.installer.apply(hooks);
+      this.#current = { ...current, hooks };
+      return true;
+    });
+  }
+
+  /** With conntrack in use anyway, nobody need look: the hooks ask it. */
+  async #knowsOutputNat(): Promise<boolean> {
+    const { settings, installer } = this.#options;
+    this.#outputNat ||= settings.datapath.offload === "connmark" || (await installer.outputNat());
+    return this.#outputNat;
+  }
+
   /** Runs after everything that was begun before, so that two changes never interleave. */
   #serially<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work);
@@ -121,6 +142,7 @@ export class Enforcer {
 
   /** Gives live connections that stay allowed the new generation before they ask for it. */
   async #carryOver(): Promise<void> {
+    if (this.#options.settings.datapath.offload === "none") return;
     const current = this.#current;
     const from = this.#previous?.compilation.tables.generation;
     if (current === undefined || from === undefined) return;
@@ -136,17 +158,18 @@ export class Enforcer {
     const compilation = compileTables(resources, localEndpoints(resources, settings.node), settings.node, generation);
     const links = native.listInterfaces();
     const scope = this.#scope(resources, compilation, links);
-    const hooks = hookConfig(settings, marks, resources, scope, generation, this.#adoptOlder);
+    const outputNat = await this.#knowsOutputNat();
+    const hooks = hookConfig(settings, marks, resources, scope, { generation, adoptOlder: this.#adoptOlder, outputNat });
     const replaced = this.#current;
     let hits: Float64Array;
     this.#pending = compilation;
     try {
-      hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node));
+      hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node, hooks));
       await installer.apply(hooks);
     } catch (error) {
       if (replaced !== undefined) {
-        const { compilation: before, scope: scopeBefore, resources: resourcesBefore } = replaced;
-        await pool.publish(before, scopeBefore.interfaces, walkSettings(resourcesBefore, settings.node));
+        const { compilation: before, scope: scopeBefore, resources: resourcesBefore, hooks: hooksBefore } = replaced;
+        await pool.publish(before, scopeBefore.interfaces, walkSettings(resourcesBefore, settings.node, hooksBefore));
       }
       throw error;
     } finally {
@@ -162,7 +185,12 @@ export class Enforcer {
 
   /** The next generation number, with no connection left that carries it from an earlier round. */
   async #freshGeneration(): Promise<number> {
-    const { marks, native, installer } = this.#options;
+    const { marks, native, installer, settings } = this.#options;
+    if (settings.datapath.offload === "none") {
+      // No connection carries a generation; those of before a start are picked up until the first change.
+      this.#adoptOlder = this.#generation === 0;
+      return marks.nextGeneration(this.#generation);
+    }
     if (this.#generation === 0) {
       const installed = await installer.installedGeneration();
       if (installed === undefined) {
@@ -196,8 +224,7 @@ export function hookConfig(
   marks: MarkLayout,
   resources: ResourceSet,
   scope: EndpointScope,
-  generation: number,
-  adoptOlder: boolean,
+  now: Pick<HookConfig, "generation" | "adoptOlder" | "outputNat">,
 ): HookConfig {
   const felix = effectiveFelix(resources, settings.node);
   const keepEstablished = settings.established === "keep";
@@ -208,8 +235,9 @@ export function hookConfig(
     workloads: scope.workloads,
     preDNAT: scope.preDNAT,
     untracked: scope.untracked,
+    offload: settings.datapath.offload,
     // Nothing is ever cut then, so nothing that was cut could come back.
-    adoptOlder: adoptOlder || keepEstablished,
+    adoptOlder: now.adoptOlder || keepEstablished,
     keepEstablished,
     dropInvalid: !felix.disableConntrackInvalidCheck,
     tunnels: tunnelsOf(resources, settings.node, felix),
@@ -220,7 +248,8 @@ export function hookConfig(
     failsafeOutbound: felix.failsafeOutbound,
     queue: hookQueues(settings.queue),
     marks,
-    generation,
+    generation: now.generation,
+    outputNat: now.outputNat,
   };
 }
 
@@ -236,10 +265,15 @@ function hookScopes({ local, forward, preDNAT, untracked, workloads }: EndpointS
   return [local, forward, preDNAT, untracked, workloads?.prefixes, sources];
 }
 
-function walkSettings(resources: ResourceSet, node: string): WalkSettings {
+function walkSettings(resources: ResourceSet, node: string, { adoptOlder, keepEstablished }: HookConfig): WalkSettings {
   const felix = effectiveFelix(resources, node);
   const actions = { Drop: HostAction.DROP, Accept: HostAction.ACCEPT, Return: HostAction.RETURN };
-  return { hostAction: actions[felix.defaultEndpointToHostAction], deniedTunnels: deniedTunnels(felix) };
+  return {
+    hostAction: actions[felix.defaultEndpointToHostAction],
+    deniedTunnels: deniedTunnels(felix),
+    adoptOlder,
+    keepEstablished,
+  };
 }
 
 function tunnelsOf(resources: ResourceSet, node: string, felix: EffectiveFelix): Tunnels | undefined {

@@ -2,6 +2,7 @@
 import type { GaugeName } from "../datapath/counters.ts";
 import { HookIndex, hookNames, outcomeReasons, verdictNames } from "../datapath/outcome.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
+import { connectionStages } from "../flow/connection-class.ts";
 import { readConntrackUsage } from "../metrics/conntrack-usage.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
@@ -46,6 +47,11 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     })),
     returned: sum("returned"),
     flows: { active: sum("flows"), capacity: sum("flowCapacity"), evicted: sum("flowsEvicted") },
+    connections: connectionStages.map((stage) => ({
+      stage,
+      active: sum(`${stage}Connections`),
+      evicted: sum(`${stage}Evicted`),
+    })),
     kernelRules: rules.map(({ family, hook, name, packets }) => ({ family, rule: `${hook.toLowerCase()}/${name}`, packets })),
     conntrack,
     reloads: state.reloads,

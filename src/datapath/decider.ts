@@ -6,6 +6,7 @@
  * round first, and an ICMP error stands for the packet it quotes, so that a
  * connection is always judged by the tuple it began with.
  */
+import { segmentOf } from "../flow/connection-state.ts";
 import { FlowTable } from "../flow/flow-table.ts";
 import { PacketVerdict, type MarkLayout } from "../hooks/marks.ts";
 import { Hook, Verdict, type PacketBatch } from "../native/binding.ts";
@@ -15,9 +16,17 @@ import { ParseFailure } from "../packet/failure.ts";
 import { reverse } from "../packet/reverse.ts";
 import { PacketView } from "../packet/view.ts";
 import { RuleAction } from "../tables/compiled.ts";
+import { type ConnectionMemory, ConnectionTracker } from "./connection-tracker.ts";
 import type { WorkerCounters } from "./counters.ts";
 import { findInterface, INTERFACE_WORDS, type InterfaceMap } from "./interface-map.ts";
-import { HookIndex, OutcomeReasonIndex, OutcomeVerdict } from "./outcome.ts";
+import {
+  decisionReason,
+  decisionVerdict,
+  HookIndex,
+  OutcomeReasonIndex,
+  OutcomeVerdict,
+  packDecision,
+} from "./outcome.ts";
 import { PacketWalk, WalkStep } from "./packet-walk.ts";
 import type { PublishedTables } from "./published.ts";
 import { Field, type RecordRing } from "./record-ring.ts";
@@ -27,12 +36,14 @@ export const RecordKind = { DECIDED: 1, LOGGED: 2, PACKET: 3 } as const;
 
 /** Interface slots a flow's scope can name; flows of later ones are decided packet by packet. */
 const MAX_SCOPE_SLOTS = 1 << 14;
-/** A flow's decision: a rule id, or below zero a verdict and reason that no rule gave. */
-const REASONS = 64;
+/** Without offload, the part of the capacity that is for packets that connections are not known by. */
+const STATELESS_SHARE = 16;
 const NO_ICMP = 65536;
 
 export interface DeciderOptions {
   readonly marks: MarkLayout;
+  /** Without offload: where connections are kept. */
+  readonly connections: ConnectionMemory | undefined;
   readonly flowCapacity: number;
   readonly counters: WorkerCounters;
   /** Receives a record for each newly decided flow and each Log rule that matched. */
@@ -45,6 +56,8 @@ export class PacketDecider {
   /** Called with an interface index that is in no map; at most once a batch. */
   onUnknownInterface: (index: number) => void = () => {};
   readonly flows: FlowTable;
+  /** Without offload: what judges the filter hooks and POSTROUTING in place of the flows. */
+  readonly tracker: ConnectionTracker | undefined;
   readonly #marks: MarkLayout;
   readonly #counters: WorkerCounters;
   readonly #events: RecordRing;
@@ -78,7 +91,9 @@ export class PacketDecider {
     this.#counters = options.counters;
     this.#events = options.events;
     this.#recordAccepted = options.recordAccepted;
-    this.flows = new FlowTable(options.flowCapacity);
+    const { flowCapacity, connections } = options;
+    this.flows = new FlowTable(connections === undefined ? flowCapacity : Math.ceil(flowCapacity / STATELESS_SHARE));
+    this.tracker = connections === undefined ? undefined : new ConnectionTracker(connections);
   }
 
   get generation(): number {
@@ -90,11 +105,24 @@ export class PacketDecider {
     walk.onLogged = () => this.#reportLogged(walk);
     this.#walk = walk;
     this.#epoch = (this.#epoch + 1) >>> 0;
+    if (this.tracker !== undefined) {
+      this.tracker.walk = walk;
+      this.tracker.epoch = this.#epoch;
+      this.tracker.adoptOlder = published.adoptOlder;
+      this.tracker.keepEstablished = published.keepEstablished;
+    }
   }
 
   setInterfaces(interfaces: InterfaceMap): void {
     if (this.#walk !== undefined) this.#walk.interfaces = interfaces;
     this.#epoch = (this.#epoch + 1) >>> 0;
+    if (this.tracker !== undefined) this.tracker.epoch = this.#epoch;
+  }
+
+  /** Removes up to `budget` flows that have been idle too long by the clock of beginBatch. */
+  expire(clock: number, budget: number): void {
+    this.flows.expire(clock, budget);
+    this.tracker?.table.expire(clock, budget);
   }
 
   /** Copies of judged packets go to `ring` until it is undefined again. */
@@ -106,6 +134,7 @@ export class PacketDecider {
   beginBatch(now: number, clock: number): void {
     this.#now = now;
     this.#clock = clock;
+    if (this.tracker !== undefined) this.tracker.clock = clock;
     this.#unknownReported = false;
   }
 
@@ -143,6 +172,7 @@ export class PacketDecider {
     const length = batch.length[i];
     this.#failure = decode(view, batch.slab, offset, length, batch.originalLength[i], batch.hardwareProtocol[i]);
     if (this.#failure !== ParseFailure.NONE) return this.#unparsable();
+    if (this.tracker !== undefined && this.#isTracked(batch.mark[i])) return this.#track(this.tracker, batch, i, accepted);
     let judged = view;
     if (view.icmpError !== 0) {
       judged = this.#inner;
@@ -179,6 +209,52 @@ export class PacketDecider {
     return this.#reason !== OutcomeReasonIndex.NO_ENDPOINT;
   }
 
+  /** Where connections are known; the other hooks, and untracked policy in FORWARD, are asked about single packets. */
+  #isTracked(mark: number): boolean {
+    const hook = this.#hook;
+    if (hook === HookIndex.FORWARD) return !this.#marks.isRaw(mark);
+    return hook <= HookIndex.FORWARD || hook === HookIndex.POSTROUTING;
+  }
+
+  /** The same by the connections userspace knows; the mark does not tell a reply then. */
+  #track(tracker: ConnectionTracker, batch: PacketBatch, i: number, accepted: boolean): boolean {
+    const walk = this.#walk;
+    this.#reply = 0;
+    if (walk === undefined) {
+      this.#outcome(OutcomeVerdict.DROP, OutcomeReasonIndex.INTERNAL_ERROR);
+      return true;
+    }
+    const view = this.#view;
+    const offset = batch.offset[i];
+    const length = batch.length[i];
+    const step = walkStep(this.#hook, false);
+    walk.unknownInterface = 0;
+    walk.pendingRule = -1;
+    let fresh: boolean;
+    if (view.icmpError !== 0) {
+      this.#judged = this.#inner;
+      this.#failure = decodeEmbedded(this.#inner, view, batch.slab, offset, length);
+      if (this.#failure !== ParseFailure.NONE) return this.#unparsable();
+      fresh = tracker.icmpError(this.#inner, step, this.#inInterface, this.#outInterface);
+    } else {
+      const segment = segmentOf(view, batch.slab, offset, length);
+      fresh = tracker.packet(view, segment, step, this.#inInterface, this.#outInterface, accepted);
+      // Only the tap looks at a packet that is not news.
+      if (!fresh && tracker.reply !== 0 && this.#tap !== undefined) reverse(view);
+    }
+    this.#reply = tracker.reply;
+    this.#verdict = tracker.verdict;
+    this.#reason = tracker.reason;
+    this.#rule = tracker.rule;
+    this.#endpoint = tracker.endpoint;
+    if (fresh) this.#notePending(walk);
+    if (walk.unknownInterface !== 0 && !this.#unknownReported) {
+      this.#unknownReported = true;
+      this.onUnknownInterface(walk.unknownInterface);
+    }
+    return fresh;
+  }
+
   /** What a flow is known by besides its tuple: the step, the interfaces and A. Below zero: not to be remembered. */
   #scope(walk: PacketWalk, step: number, from: number, to: number, accepted: boolean): number {
     const fromSlot = from === 0 ? 0 : slotNumber(walk.interfaces, from);
@@ -198,8 +274,8 @@ export class PacketDecider {
       this.#reason = walk.reason;
       this.#rule = decision;
     } else {
-      this.#verdict = Math.floor((-decision - 1) / REASONS);
-      this.#reason = (-decision - 1) % REASONS;
+      this.#verdict = decisionVerdict(decision);
+      this.#reason = decisionReason(decision);
     }
   }
 
@@ -208,6 +284,10 @@ export class PacketDecider {
     this.#reason = walk.reason;
     this.#rule = walk.rule;
     this.#endpoint = walk.endpoint;
+    this.#notePending(walk);
+  }
+
+  #notePending(walk: PacketWalk): void {
     if (walk.pendingRule < 0) return;
     // An endpoint further on may have decided what an earlier one's staged policies would have.
     const denied = walk.verdict === OutcomeVerdict.DROP || walk.verdict === OutcomeVerdict.REJECT;
@@ -218,7 +298,7 @@ export class PacketDecider {
   #remember(view: PacketView, scope: number): void {
     const slot = this.flows.insert(view, scope, this.#clock);
     this.flows.generation[slot] = this.#epoch;
-    this.flows.decision[slot] = this.#rule >= 0 ? this.#rule : -(this.#verdict * REASONS + this.#reason) - 1;
+    this.flows.decision[slot] = packDecision(this.#rule, this.#verdict, this.#reason);
     this.flows.packets[slot] += 1;
   }
 
@@ -246,6 +326,10 @@ export class PacketDecider {
       // It came back undone: our rules are not in place. Sending it round again would never end.
       this.#counters.addGauge("returned", 1);
       batch.verdict[i] = this.#verdict === OutcomeVerdict.REJECT ? Verdict.DROP : Verdict.ACCEPT;
+      return;
+    }
+    if (this.#verdict === OutcomeVerdict.ACCEPT && this.tracker !== undefined && isFilter(this.#hook)) {
+      batch.verdict[i] = Verdict.ACCEPT;
       return;
     }
     const verdict =
@@ -299,6 +383,11 @@ export class PacketDecider {
     if (batch !== undefined && ring.payloadBytes > 0) ring.setPayload(at, batch.slab, batch.offset[i], batch.length[i]);
     ring.commit();
   }
+}
+
+/** Hooks of the filter table, where an accepted packet needs nothing more from our chain if no mark is to be saved. */
+function isFilter(hook: number): boolean {
+  return hook <= HookIndex.FORWARD;
 }
 
 /** The interface's slot counted from 1, or -1 if it is not known. */

@@ -35,6 +35,8 @@ type DatapathReason =
   | "host-to-workload"
   | "neighbour-discovery"
   | "workload-tunnel"
+  | "invalid"
+  | "flow-table-full"
   | "parse-failure"
   | "internal-error";
 
@@ -53,6 +55,8 @@ export const outcomeReasons = [
   "host-to-workload",
   "neighbour-discovery",
   "workload-tunnel",
+  "invalid",
+  "flow-table-full",
   "parse-failure",
   "internal-error",
 ] as const satisfies readonly (Reason | DatapathReason)[];
@@ -60,6 +64,7 @@ export const outcomeReasons = [
 const indexOf = (reason: (typeof outcomeReasons)[number]): number => outcomeReasons.indexOf(reason);
 
 export const OutcomeReasonIndex = {
+  FAILSAFE: indexOf("failsafe"),
   NO_ENDPOINT: indexOf("no-endpoint"),
   UNKNOWN_INTERFACE: indexOf("unknown-interface"),
   UNKNOWN_WORKLOAD: indexOf("unknown-workload"),
@@ -67,6 +72,26 @@ export const OutcomeReasonIndex = {
   HOST_TO_WORKLOAD: indexOf("host-to-workload"),
   NEIGHBOUR_DISCOVERY: indexOf("neighbour-discovery"),
   WORKLOAD_TUNNEL: indexOf("workload-tunnel"),
+  INVALID: indexOf("invalid"),
+  FLOW_TABLE_FULL: indexOf("flow-table-full"),
   PARSE_FAILURE: indexOf("parse-failure"),
   INTERNAL_ERROR: indexOf("internal-error"),
 } as const;
+
+/** Room for reasons in a decision that no rule gave. */
+const REASONS = 64;
+
+/** A decision as flows hold it: a rule id, or below zero a verdict and reason that no rule gave. */
+export function packDecision(rule: number, verdict: number, reason: number): number {
+  return rule >= 0 ? rule : -(verdict * REASONS + reason) - 1;
+}
+
+/** The verdict of a decision below zero. */
+export function decisionVerdict(decision: number): number {
+  return Math.floor((-decision - 1) / REASONS);
+}
+
+/** The reason of a decision below zero. */
+export function decisionReason(decision: number): number {
+  return (-decision - 1) % REASONS;
+}

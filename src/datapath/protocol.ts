@@ -2,12 +2,15 @@
 import type { MarkMasks } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
 import type { InterfaceMap } from "./interface-map.ts";
+import type { ConnectionMemory } from "./connection-tracker.ts";
 import type { PublishedTables } from "./published.ts";
 import type { RingMemory } from "./record-ring.ts";
 
 export interface WorkerSetup {
   readonly queue: NativeQueueOptions;
   readonly marks: MarkMasks;
+  /** Without offload: where connections are kept. */
+  readonly connections: ConnectionMemory | undefined;
   readonly flowCapacity: number;
   readonly counters: Float64Array;
   readonly events: RingMemory;

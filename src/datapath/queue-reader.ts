@@ -4,6 +4,8 @@
  * force for every packet answered after it.
  */
 import { RampartError } from "../errors/rampart-error.ts";
+import { connectionStages, stageSum } from "../flow/connection-class.ts";
+import type { ConnectionTable } from "../flow/connection-table.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
 import { WorkerCounters } from "./counters.ts";
@@ -48,6 +50,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
   const events = new RecordRing(setup.events);
   const decider = new PacketDecider({
     marks: new MarkLayout(setup.marks),
+    connections: setup.connections,
     flowCapacity: setup.flowCapacity,
     counters,
     events,
@@ -60,7 +63,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
   const profile = new PathProfile();
 
   const housekeeping = setInterval(() => {
-    decider.flows.expire(performance.now(), EXPIRE_BUDGET);
+    decider.expire(performance.now(), EXPIRE_BUDGET);
     publishGauges(counters, queue, decider, events, tap);
   }, HOUSEKEEPING_MS);
 
@@ -113,6 +116,13 @@ function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number):
   }
 }
 
+function publishConnections(counters: WorkerCounters, { counts, evictions }: ConnectionTable): void {
+  connectionStages.forEach((stage, i) => {
+    counters.setGauge(`${stage}Connections`, stageSum(counts, i));
+    counters.setGauge(`${stage}Evicted`, stageSum(evictions, i));
+  });
+}
+
 function publishGauges(
   counters: WorkerCounters,
   queue: PacketQueue,
@@ -121,9 +131,11 @@ function publishGauges(
   tap: RecordRing | undefined,
 ): void {
   const stats = queue.stats();
-  counters.setGauge("flows", decider.flows.size);
-  counters.setGauge("flowCapacity", decider.flows.capacity);
-  counters.setGauge("flowsEvicted", decider.flows.evictions);
+  const { flows, tracker } = decider;
+  counters.setGauge("flows", flows.size + (tracker?.table.size ?? 0));
+  counters.setGauge("flowCapacity", flows.capacity + (tracker?.table.capacity ?? 0));
+  counters.setGauge("flowsEvicted", flows.evictions);
+  if (tracker !== undefined) publishConnections(counters, tracker.table);
   counters.setGauge("eventsLost", events.lost);
   if (tap !== undefined) counters.setGauge("tapLost", tap.lost);
   counters.setGauge("packets", stats.packets);

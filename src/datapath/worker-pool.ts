@@ -4,15 +4,17 @@
  * every worker has acknowledged it; a worker that dies is fatal, because its
  * queue would drop everything unseen.
  */
+import { allocateConnections } from "../flow/connection-memory.ts";
 import { RampartError, type ErrorCode } from "../errors/rampart-error.ts";
 import type { MarkMasks } from "../hooks/marks.ts";
 import type { Compilation } from "../tables/compiled.ts";
 import { sharedUint8 } from "../tables/shared-arrays.ts";
+import type { ConnectionMemory } from "./connection-tracker.ts";
 import { WorkerCounters } from "./counters.ts";
 import { hitPlaces } from "./hit-counts.ts";
 import type { InterfaceMap } from "./interface-map.ts";
 import { outcomeReasons } from "./outcome.ts";
-import type { WalkSettings } from "./published.ts";
+import type { Offload, WalkSettings } from "./published.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 import { type ReaderHandle, startReader } from "./reader-handle.ts";
 import { allocateRing, RecordRing, type RingMemory } from "./record-ring.ts";
@@ -33,6 +35,7 @@ export interface WorkerPoolOptions {
   readonly receiveBuffer: number;
   readonly failOpen: boolean;
   readonly marks: MarkMasks;
+  readonly offload: Offload;
   readonly flowCapacity: number;
   readonly recordAccepted: boolean;
   readonly onUnknownInterface: (index: number) => void;
@@ -60,8 +63,14 @@ export class WorkerPool {
 
   /** Starts the threads and binds the queues; throws the first worker's error. */
   async open(): Promise<void> {
+    const { workers, offload, firstQueue, flowCapacity } = this.#options;
+    const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
     const bound: Promise<unknown>[] = [];
-    for (let i = 0; i < this.#options.workers; i++) bound.push(this.#startWorker(this.#options.firstQueue + i));
+    for (let i = 0; i < workers; i++) {
+      const own = blocks[i];
+      const connections = own && { own, others: blocks.filter((block) => block !== own) };
+      bound.push(this.#startWorker(firstQueue + i, connections));
+    }
     const failed = (await Promise.allSettled(bound)).find((result) => result.status === "rejected");
     if (failed !== undefined) {
       await this.close();
@@ -155,7 +164,7 @@ export class WorkerPool {
     this.#members.length = 0;
   }
 
-  async #startWorker(queue: number): Promise<void> {
+  async #startWorker(queue: number, connections: ConnectionMemory | undefined): Promise<void> {
     const options = this.#options;
     const counters = new WorkerCounters();
     const events = allocateRing(EVENT_RECORDS, 0);
@@ -173,6 +182,7 @@ export class WorkerPool {
         batch: 256,
       },
       marks: options.marks,
+      connections,
       flowCapacity: options.flowCapacity,
       counters: counters.values,
       events,

@@ -19,6 +19,7 @@ import type { Iptables, Variant } from "./iptables.ts";
 import type { MarkLayout, MarkMasks } from "./marks.ts";
 import type { MarkOverlap } from "./mark-overlap.ts";
 import { findMarkOverlaps } from "./mark-overlap.ts";
+import { hasOutputNat } from "./output-nat.ts";
 import { planHooks } from "./plan.ts";
 import { removeHooks } from "./remove.ts";
 import { carryOver } from "./transition.ts";
@@ -152,6 +153,12 @@ export class HookInstaller {
       }
       return overlaps;
     });
+  }
+
+  /** Whether DNAT may send local packets elsewhere than OUTPUT sees. */
+  outputNat(): Promise<boolean> {
+    const { lockWaitSeconds } = this.#options;
+    return this.#inTurn(() => hasOutputNat({ lockWaitSeconds, families: this.#families, run: this.#run }));
   }
 
   async #open(): Promise<Iptables> {

@@ -84,7 +84,7 @@ function preDNATRules(config: HookConfig): string[] {
  */
 function postroutingRules(config: HookConfig): string[] {
   const { marks, output } = config;
-  if (!governsAny(config, output)) return [];
+  if (!config.outputNat || !governsAny(config, output)) return [];
   const decide = decisionChain("POSTROUTING");
   const passed = [
     ...(output.wildcard && config.exemptLoopback ? [gotoRule("loopback", `-o ${LOOPBACK}`, PASS_CHAIN)] : []),
@@ -125,7 +125,9 @@ function outputRules(config: HookConfig, family: Family): string[] {
   const { output } = config;
   if (!governsAny(config, output)) return [];
   const exempt = [
-    gotoRule("postponed", "-m conntrack --ctstate DNAT --ctdir ORIGINAL", POSTPONE_CHAIN),
+    ...(config.outputNat
+      ? [gotoRule("postponed", "-m conntrack --ctstate DNAT --ctdir ORIGINAL", POSTPONE_CHAIN)]
+      : []),
     ...workloadPatterns(config).map((pattern) => rule("workload", `-o ${pattern}`, "RETURN")),
     ...tunnelOutRules(config, family),
   ];

@@ -14,7 +14,7 @@ const MULTIPORT_LIMIT = 15;
 /** Which way a hook's packets go, seen from this host. */
 export type PacketDirection = "inbound" | "outbound";
 
-interface PortGroup {
+export interface PortGroup {
   readonly protocol: FailsafePort["protocol"];
   /** Prefix of the far side; undefined for any. */
   readonly net: string | undefined;
@@ -23,7 +23,7 @@ interface PortGroup {
 
 /** Packets that open a failsafe connection in their direction, or go on with it. */
 export function openingMatches(config: HookConfig, direction: PacketDirection, family: Family): string[] {
-  return portGroups(config, direction, family).map((group) => match(group, direction, "dport"));
+  return portGroups(config, direction, family).map((group) => portGroupMatch(group, direction, "dport"));
 }
 
 /**
@@ -36,12 +36,15 @@ export function openingMatches(config: HookConfig, direction: PacketDirection, f
  */
 export function answerMatches(config: HookConfig, direction: PacketDirection, family: Family): string[] {
   return portGroups(config, opposite(direction), family).map((group) => {
-    if (direction === "outbound" && group.protocol === "tcp") {
-      const noOpening = "-m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
-      return `${farMatch(group, direction)}-p tcp ${noOpening} ${portMatch(group, "sport")}`;
-    }
-    return `${match(group, direction, "sport")} -m conntrack --ctdir REPLY`;
+    if (direction === "outbound" && group.protocol === "tcp") return goingOnMatch(group, direction);
+    return `${portGroupMatch(group, direction, "sport")} -m conntrack --ctdir REPLY`;
   });
+}
+
+/** Packets of a TCP group that answer, and cannot open a connection: a lone SYN alone does. */
+export function goingOnMatch(group: PortGroup, direction: PacketDirection): string {
+  const noOpening = "-m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN";
+  return `${farMatch(group, direction)}-p tcp ${noOpening} ${portMatch(group, "sport")}`;
 }
 
 /** Both for the raw table, where nothing tells an answer from an opening: to pass here opens nothing in filter. */
@@ -49,11 +52,12 @@ export function untrackedMatches(config: HookConfig, direction: PacketDirection,
   const answers = portGroups(config, opposite(direction), family);
   return [
     ...openingMatches(config, direction, family),
-    ...answers.map((group) => match(group, direction, "sport")),
+    ...answers.map((group) => portGroupMatch(group, direction, "sport")),
   ];
 }
 
-function match(group: PortGroup, direction: PacketDirection, side: "dport" | "sport"): string {
+/** The group's packets by their destination or source port. */
+export function portGroupMatch(group: PortGroup, direction: PacketDirection, side: "dport" | "sport"): string {
   return `${farMatch(group, direction)}-p ${group.protocol} ${portMatch(group, side)}`;
 }
 
@@ -67,12 +71,12 @@ function portMatch(group: PortGroup, side: "dport" | "sport"): string {
     : `-m multiport --${side}s ${group.ports.join(",")}`;
 }
 
-function opposite(direction: PacketDirection): PacketDirection {
+export function opposite(direction: PacketDirection): PacketDirection {
   return direction === "inbound" ? "outbound" : "inbound";
 }
 
-/** Ports with the same protocol and net share a rule; a net of the other family is rendered nowhere. */
-function portGroups(config: HookConfig, direction: PacketDirection, family: Family): PortGroup[] {
+/** Failsafe ports of a direction. Ports with the same protocol and net share a rule; a net of the other family is rendered nowhere. */
+export function portGroups(config: HookConfig, direction: PacketDirection, family: Family): PortGroup[] {
   const failsafes = direction === "inbound" ? config.failsafeInbound : config.failsafeOutbound;
   const groups = new Map<string, { protocol: FailsafePort["protocol"]; net: string | undefined; ports: Set<number> }>();
   for (const { protocol, port, net } of failsafes) {

@@ -28,7 +28,9 @@ export function filterDecision(config: HookConfig, hook: FilterHook, family: Fam
     ...acceptedRules(config, hook),
     ...failsafeRules(config, hook, family),
     ...refusalRules(config, hook, family),
-    ...(hook === "OUTPUT" ? ownErrorRules(family) : []),
+    ...(hook === "OUTPUT"
+      ? ownErrorMatches(family).map((match) => rule("error", `${match} -m conntrack --ctstate RELATED`, "ACCEPT"))
+      : []),
     ...askRules(config, hook),
   ];
 }
@@ -90,10 +92,10 @@ function refusalRules(config: HookConfig, hook: FilterHook, family: Family): str
  * connections that need not be ours to judge (a router's transit), and often
  * about a first packet, whose unconfirmed connection no queue may hold.
  */
-function ownErrorRules(family: Family): string[] {
+export function ownErrorMatches(family: Family): string[] {
   const types = family === 4 ? ["3", "11", "12"] : ["1", "2", "3", "4"];
   const match = family === 4 ? "-p icmp -m icmp --icmp-type" : "-p ipv6-icmp -m icmp6 --icmpv6-type";
-  return types.map((type) => rule("error", `${match} ${type} -m conntrack --ctstate RELATED`, "ACCEPT"));
+  return types.map((type) => `${match} ${type}`);
 }
 
 /** Chain in which a packet that brought no verdict is asked about. */

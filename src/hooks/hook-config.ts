@@ -61,6 +61,13 @@ export interface HookConfig {
    */
   readonly adoptOlder: boolean;
   /**
+   * connmark: what is decided stays in the kernel, by conntrack and its marks. none: every packet is queued, and the
+   * kernel need not track connections.
+   */
+  readonly offload: "connmark" | "none";
+  /** DNAT may send local packets elsewhere behind OUTPUT; to find out takes conntrack. */
+  readonly outputNat: boolean;
+  /**
    * What conntrack calls ESTABLISHED or RELATED passes in every tracked hook before anything is judged, whatever
    * generation allowed it. False: only under the generation that did.
    */

@@ -56,11 +56,8 @@ export class Iptables {
    * its owner entered without root), `tables` are asked for by name.
    */
   async saveExisting(family: Family, tables: readonly string[]): Promise<string> {
-    try {
-      return await this.#saveWith(family, ["-c"], "filter");
-    } catch (error) {
-      if (!(error instanceof RampartError) || !String(error.cause).includes("Failed to list table names")) throw error;
-    }
+    const listed = await this.saveListed(family);
+    if (listed !== undefined) return listed;
     let text = "";
     for (const table of tables) {
       try {
@@ -71,6 +68,16 @@ export class Iptables {
       }
     }
     return text;
+  }
+
+  /** iptables-save -c of every table there is; undefined where the kernel does not let us list them. */
+  async saveListed(family: Family): Promise<string | undefined> {
+    try {
+      return await this.#saveWith(family, ["-c"], "filter");
+    } catch (error) {
+      if (error instanceof RampartError && String(error.cause).includes("Failed to list table names")) return undefined;
+      throw error;
+    }
   }
 
   /** `needed` is the table that must be readable. */
@@ -144,8 +151,8 @@ function hintFor(said: string): string {
   if (/xtables lock/.test(said)) return "another program holds the xtables lock; see: fuser -v /run/xtables.lock";
   if (/module|revision|No such file|RULE_(APPEND|INSERT) failed|Couldn't load/.test(said)) {
     return "the kernel or iptables may lack a match or target: xt_NFQUEUE, xt_connmark, xt_conntrack, xt_mark, "
-      + "xt_CONNMARK, xt_multiport, xt_hl, xt_comment and REJECT are needed; xt_CT for untracked policy and rpfilter for "
-      + "workload interfaces";
+      + "xt_CONNMARK, xt_multiport, xt_hl, xt_comment and REJECT are needed; xt_CT for untracked policy, rpfilter for "
+      + "workload interfaces, and xt_socket, xt_recent and xt_owner for datapath.offload none";
   }
   return "nothing was changed; the message is from iptables";
 }

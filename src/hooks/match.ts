@@ -12,6 +12,11 @@ export function verdictMatch({ marks }: HookConfig, verdict: number, generation:
   return `-m mark --mark ${hex(marks.verdictMark(verdict, generation))}/${hex(marks.verdictMask)}`;
 }
 
+/** The packet came back with this verdict, whatever generation decided: it is carried out and saved nowhere. */
+export function anyVerdictMatch({ marks }: HookConfig, verdict: number): string {
+  return `-m mark --mark ${hex((verdict << marks.packetShift) >>> 0)}/${hex(marks.verdictBits)}`;
+}
+
 /** The packet carries no verdict of any generation. */
 export function undecidedMatch({ marks }: HookConfig): string {
   return `-m mark --mark 0x0/${hex(marks.verdictBits)}`;
@@ -31,10 +36,15 @@ export function clearPacketMark({ marks }: HookConfig): string {
 }
 
 /** Hands the packet to userspace. */
-export function queueRule({ queue }: HookConfig): string {
+export function queueRule(config: HookConfig): string {
+  return rule("queued", "", queueTarget(config, config.queue.bypass));
+}
+
+/** The target that does; with `bypass` the packet passes while nobody reads the queue. */
+export function queueTarget({ queue }: HookConfig, bypass: boolean): string {
   const last = queue.first + queue.count - 1;
   const numbers = queue.count === 1 ? `--queue-num ${queue.first}` : `--queue-balance ${queue.first}:${last}`;
-  return rule("queued", "", `NFQUEUE ${numbers}${queue.bypass ? " --queue-bypass" : ""}`);
+  return `NFQUEUE ${numbers}${bypass ? " --queue-bypass" : ""}`;
 }
 
 /** The same in PREROUTING and POSTROUTING, which may have a queue of their own. */

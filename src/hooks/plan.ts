@@ -8,7 +8,8 @@
  *                             INVALID, verdicts that came back, NFQUEUE
  *                             +-> verdict chains (verdict-chains.ts)
  *
- * What must always hold:
+ * With `offload: none` there is no fast path and no INVALID rule
+ * (stateless-decision.ts). What must always hold:
  *   - everything up to the queue works with the daemon dead;
  *   - no packet is let through with verdict bits in its mark: a later hook (the
  *     loopback side, a tunnel's outer packet) would take them for its own;
@@ -25,6 +26,13 @@ import type { HookName } from "./hook-point.ts";
 import { HOOK_POINTS, HOOKS, TABLES } from "./hook-point.ts";
 import { postroutingDecision, preDNATDecision, untrackedDecision } from "./routing-decision.ts";
 import { rule, targetOf } from "./rule.ts";
+import {
+  DEFRAGMENT_CHAIN,
+  defragmentRules,
+  statelessFilterDecision,
+  statelessPostroutingDecision,
+  statelessWorkloadDecision,
+} from "./stateless-decision.ts";
 import { TUNNEL_IN_CHAIN, TUNNEL_OUT_CHAIN, tunnelIn, tunnelOut } from "./tunnels.ts";
 import { verdictChains } from "./verdict-chains.ts";
 
@@ -59,12 +67,16 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
       if (targets.has(name)) chains.push({ table, name, rules: shared });
     }
   }
+  if (config.offload === "none" && jumps.length > 0) {
+    chains.push({ table: "filter", name: DEFRAGMENT_CHAIN, rules: defragmentRules() });
+  }
   return { chains, jumps };
 }
 
 /** Every chain of its own the hook's dispatch may lead to, by name; a chain comes behind those that lead to it. */
 function decisionChains(config: HookConfig, hook: HookName, family: Family): [string, string[]][] {
   const name = decisionChain(hook);
+  const stateless = config.offload === "none";
   switch (hook) {
     case "RAW-IN":
       return [[name, untrackedDecision(config, "inbound", family)]];
@@ -73,22 +85,22 @@ function decisionChains(config: HookConfig, hook: HookName, family: Family): [st
     case "PREDNAT":
       return [[name, preDNATDecision(config, family)]];
     case "POSTROUTING":
-      return [[name, postroutingDecision(config, family)]];
+      return [[name, (stateless ? statelessPostroutingDecision : postroutingDecision)(config, family)]];
     case "INPUT":
       return [
         [TUNNEL_IN_CHAIN, tunnelIn(config, family)],
-        [name, filterDecision(config, hook, family)],
-        [WORKLOAD_CHAIN, workloadDecision(config, family)],
+        [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
+        [WORKLOAD_CHAIN, (stateless ? statelessWorkloadDecision : workloadDecision)(config, family)],
         [askChain(hook), questionRules(config, hook)],
       ];
     case "FORWARD":
       return [
-        [name, filterDecision(config, hook, family)],
+        [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
         [askChain(hook), questionRules(config, hook)],
       ];
     case "OUTPUT":
       return [
-        [name, filterDecision(config, hook, family)],
+        [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
         [TUNNEL_OUT_CHAIN, tunnelOut(config, family)],
         [askChain(hook), questionRules(config, hook)],
       ];

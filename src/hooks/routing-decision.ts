@@ -39,14 +39,15 @@ export function untrackedDecision(config: HookConfig, direction: PacketDirection
  * M1 to M3. An established connection is spared the question under the
  * generation that filter has allowed it under, and in its reply direction; in
  * its original direction it is asked about once more when the generation has
- * moved, or INPUT could not know that it still is accepted.
+ * moved, or INPUT could not know that it still is accepted. Without offload
+ * each packet of that direction is asked about.
  */
 export function preDNATDecision(config: HookConfig, family: Family): string[] {
   const accepted = hex(config.marks.acceptedBit);
   return [
     rule("accepted", `-m mark --mark ${accepted}/${accepted}`, "RETURN"),
     ...passEstablished(config),
-    rule("fast-path", fastPathMatch(config), "RETURN"),
+    ...(config.offload === "connmark" ? [rule("fast-path", fastPathMatch(config), "RETURN")] : []),
     gotoRule("answer", "-m conntrack --ctdir REPLY", PASS_CHAIN),
     gotoRule("related", "-m conntrack --ctstate RELATED", PASS_CHAIN),
     ...(family === 6 ? neighbourRules(gotoRule, PASS_CHAIN) : []),

@@ -40,8 +40,10 @@ export function tunnelOut(config: HookConfig, family: Family): string[] {
 /** However many ends there are, they are gone through once a connection. */
 function endRules(config: HookConfig, family: Family, match: (end: string) => string): string[] {
   return [
-    rule("fast-path", fastPathMatch(config), "ACCEPT"),
-    ...endsOf(config, family).map((end) => rule("tunnel-end", match(formatCidr(end)), ALLOW_CHAIN)),
+    ...(config.offload === "connmark" ? [rule("fast-path", fastPathMatch(config), "ACCEPT")] : []),
+    ...endsOf(config, family).map((end) => {
+      return rule("tunnel-end", match(formatCidr(end)), config.offload === "connmark" ? ALLOW_CHAIN : "ACCEPT");
+    }),
   ];
 }
 

@@ -59,7 +59,7 @@ export function verdictChains(config: HookConfig, table: Table, family: Family):
 }
 
 function allowRules(config: HookConfig, generation: number): string[] {
-  return [saveRule(config, generation), clearPacketMark(config), rule("accept", "", "ACCEPT")];
+  return [...savedRules(config, generation), clearPacketMark(config), rule("accept", "", "ACCEPT")];
 }
 
 /**
@@ -68,7 +68,7 @@ function allowRules(config: HookConfig, generation: number): string[] {
  * connection never comes to be and its mark goes with it.
  */
 function returnRules(config: HookConfig, generation: number): string[] {
-  return [saveRule(config, generation), clearPacketMark(config), rule("return", "", "RETURN")];
+  return [...savedRules(config, generation), clearPacketMark(config), rule("return", "", "RETURN")];
 }
 
 /**
@@ -76,11 +76,12 @@ function returnRules(config: HookConfig, generation: number): string[] {
  * in: only INPUT may declare it allowed, or the first verdict would spare it
  * INPUT's policy.
  */
-function saveRule(config: HookConfig, generation: number): string {
-  const { marks } = config;
+function savedRules(config: HookConfig, generation: number): string[] {
+  const { marks, offload } = config;
+  if (offload === "none") return [];
   const judgedTwice = governsLoopback(config, config.output) && governsLoopback(config, config.input);
   const value = `${hex(marks.connectionMark(generation))}/${hex(marks.masks.connection)}`;
-  return rule("save", judgedTwice ? `! -o ${LOOPBACK}` : "", `CONNMARK --set-xmark ${value}`);
+  return [rule("save", judgedTwice ? `! -o ${LOOPBACK}` : "", `CONNMARK --set-xmark ${value}`)];
 }
 
 function passRules(config: HookConfig): string[] {
@@ -113,11 +114,11 @@ function postponeRules({ marks }: HookConfig): string[] {
  * firewall.
  */
 function rejectRules(config: HookConfig, family: Family): string[] {
-  const { marks } = config;
+  const { marks, offload } = config;
   const rejected = `${hex(marks.connectionMark(marks.rejected))}/${hex(marks.masks.connection)}`;
   const unreachable = family === 4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
   return [
-    rule("save", "", `CONNMARK --set-xmark ${rejected}`),
+    ...(offload === "none" ? [] : [rule("save", "", `CONNMARK --set-xmark ${rejected}`)]),
     clearPacketMark(config),
     rule("reset", "-p tcp", "REJECT --reject-with tcp-reset"),
     rule("unreachable", "", `REJECT --reject-with ${unreachable}`),

@@ -156,6 +156,20 @@ const DEFINITIONS: readonly Definition[] = [
     rows: (s) => [[s.flows.evicted]],
   },
   {
+    type: "gauge",
+    name: "rampart_connections",
+    help: "With datapath.offload none: connections tracked in userspace, by stage.",
+    labels: ["stage"],
+    rows: (s) => s.connections.map(({ stage, active }) => [active, { stage }]),
+  },
+  {
+    type: "counter",
+    name: "rampart_connections_evicted_total",
+    help: "With datapath.offload none: connections forgotten to make room, by their stage.",
+    labels: ["stage"],
+    rows: (s) => s.connections.map(({ stage, evicted }) => [evicted, { stage }]),
+  },
+  {
     type: "counter",
     name: "rampart_kernel_rule_packets_total",
     help: "Packets Rampart's own kernel rules handled, by rule: fast path, failsafe, invalid and so on.",

@@ -64,6 +64,8 @@ export interface MetricsSnapshot {
   /** Packets that came back with our verdict mark on them, because the hooks were not in place. */
   readonly returned: number;
   readonly flows: { readonly active: number; readonly capacity: number; readonly evicted: number };
+  /** Without offload: connections userspace tracks, and those that made room for others, by stage. */
+  readonly connections: readonly { readonly stage: string; readonly active: number; readonly evicted: number }[];
   /** Packets the kernel rules handled by themselves: fast path, failsafe, invalid, … */
   readonly kernelRules: readonly { readonly family: 4 | 6; readonly rule: string; readonly packets: number }[];
   readonly conntrack: { readonly entries: number; readonly max: number } | undefined;

@@ -19,6 +19,8 @@ const CLI_FILE = fileURLToPath(
 );
 const METRICS_PORT = 9095;
 const START_TIMEOUT_MS = 15_000;
+/** The environment's word on `datapath.offload` where a daemon's settings have none: one scenario, run in either mode. */
+const OFFLOAD = process.env["RAMPART_SANDBOX_OFFLOAD"] ?? "connmark";
 const CHANGE_TIMEOUT_MS = 10_000;
 /** A page of metrics waits its turn behind a change of the hooks, which takes long on a busy machine. */
 const PAGE_TIMEOUT_MS = 10_000;
@@ -138,19 +140,27 @@ export class RampartProcess {
     return Number(match[1]);
   }
 
-  /** Wait until a generation other than `previous` is in force; resolves to it. */
-  async generationAfter(previous: number, timeoutMs = CHANGE_TIMEOUT_MS): Promise<number> {
+  /**
+   * Wait until a generation other than `previous` is in force, and the policy was read after `since` (milliseconds
+   * since the epoch); resolves to it.
+   */
+  async generationAfter(previous: number, timeoutMs = CHANGE_TIMEOUT_MS, since = 0): Promise<number> {
     return this.#until("a new generation", timeoutMs, async () => {
       const generation = await this.generation();
-      return generation === previous ? undefined : generation;
+      const read = 1000 * (await this.metric("rampart_last_reload_timestamp_seconds"));
+      return generation === previous || read < since ? undefined : generation;
     });
   }
 
-  /** Do something that changes the policy and wait until the change is in force; resolves to the generation. */
+  /**
+   * Do something that changes the policy and wait until the change is in force; resolves to the generation. One
+   * change of files may be told in several events, so an earlier one's last reload may still be under way.
+   */
   async changePolicy(change: () => void | Promise<void>): Promise<number> {
     const before = await this.generation();
+    const began = Date.now();
     await change();
-    return this.generationAfter(before);
+    return this.generationAfter(before, 5000, began);
   }
 
   /** What `rampart status --json` prints. */
@@ -254,6 +264,7 @@ export class RampartProcess {
     const base: Record<string, unknown> = {
       node: this.host.name,
       policy: { paths: [this.policyDirectory], watch: true, debounceMs: 50 },
+      datapath: { offload: OFFLOAD },
       queue: { backend: process.env["RAMPART_SANDBOX_BACKEND"] ?? "native" },
       log: { level: "info", format: "json" },
       metrics: { listen: `127.0.0.1:${METRICS_PORT}` },

@@ -53,6 +53,7 @@ describe("defaults", () => {
         iptables: { variant: "auto", lockWaitSeconds: 10 },
         marks: { packet: 0xff000000, connection: 0xff00 },
         exemptLoopback: true,
+        datapath: { offload: "connmark" },
         established: "rejudge",
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },
@@ -71,6 +72,13 @@ describe("defaults", () => {
   it("keeps zero and false where they are written", () => {
     const { settings } = load("queue: {number: 0}\nlog: {deniedPerSecond: 0}\nexemptLoopback: false\n");
     expect([settings.queue.number, settings.log.deniedPerSecond, settings.exemptLoopback]).toEqual([0, 0, false]);
+  });
+
+  it("makes room for more connections where userspace alone knows them, unless told", () => {
+    const capacity = (yaml: string): number => load(yaml).settings.flows.capacity;
+    expect(capacity("datapath: {offload: none}\n")).toBe(262_144);
+    expect(capacity("datapath: {offload: none}\nflows: {capacity: 5000}\n")).toBe(5000);
+    expect(capacity("flows: {capacity: 5000}\n")).toBe(5000);
   });
 
   it("sizes the receive buffer for a longer queue", () => {

@@ -2,10 +2,11 @@
 import { WorkerCounters } from "../../src/datapath/counters.ts";
 import { PacketDecider } from "../../src/datapath/decider.ts";
 import { hitPlaces } from "../../src/datapath/hit-counts.ts";
-import { buildInterfaceMap, NO_ENDPOINT, type InterfaceRoles } from "../../src/datapath/interface-map.ts";
+import { buildInterfaceMap, NO_ENDPOINT, type InterfaceMap, type InterfaceRoles } from "../../src/datapath/interface-map.ts";
 import { outcomeReasons } from "../../src/datapath/outcome.ts";
-import { HostAction } from "../../src/datapath/published.ts";
+import { HostAction, type Offload } from "../../src/datapath/published.ts";
 import { allocateRing, Field, RecordRing } from "../../src/datapath/record-ring.ts";
+import { allocateConnections } from "../../src/flow/connection-memory.ts";
 import { MarkLayout, PacketVerdict } from "../../src/hooks/marks.ts";
 import { Hook, Verdict, type PacketBatch } from "../../src/native/binding.ts";
 import type { ResourceSet } from "../../src/resources/types.ts";
@@ -14,8 +15,10 @@ import type { Compilation } from "../../src/tables/compiled.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../packet/build.ts";
 import { NODE } from "../policy/build.ts";
 
-/** Interface index 2 has the endpoint, 3 has none, 9 is unknown. */
-const GOVERNED = 2;
+/** Interface index 2 has the endpoint, as have loopback (1) and another one (4); 3 has none, 9 is unknown. */
+export const LOOPBACK = 1;
+export const GOVERNED = 2;
+export const ALSO_GOVERNED = 4;
 export const UNGOVERNED = 3;
 export const UNKNOWN = 9;
 
@@ -27,6 +30,8 @@ function hostRoles(endpoint: number, { classes }: Compilation): InterfaceRoles {
     untracked: classes[endpoint].untrackedIngress || classes[endpoint].untrackedEgress ? endpoint : NO_ENDPOINT,
   };
 }
+
+const CAPACITY = 1024;
 
 export interface Answer {
   readonly verdict: "accept" | "drop" | "reject" | "return";
@@ -51,15 +56,27 @@ export class DeciderBench {
   readonly events = new RecordRing(allocateRing(1024, 0));
   readonly decider: PacketDecider;
   readonly batch: PacketBatch;
+  /** Of a bench without offload; other workers read it. */
+  readonly connections = allocateConnections(CAPACITY);
   readonly unknownInterfaces: number[] = [];
   compilation!: Compilation;
   ruleHits!: Float64Array;
+  interfaces!: InterfaceMap;
+  /** For what is published from now on. */
+  keepEstablished = false;
   #clock = 0;
 
-  constructor(set: ResourceSet, slabBytes = 65536, recordAccepted = true) {
+  constructor(
+    set: ResourceSet,
+    slabBytes = 65536,
+    recordAccepted = true,
+    offload: Offload = "connmark",
+    others: DeciderBench[] = [],
+  ) {
     this.decider = new PacketDecider({
       marks: this.marks,
-      flowCapacity: 1024,
+      connections: offload === "none" ? { own: this.connections, others: others.map((each) => each.connections) } : undefined,
+      flowCapacity: CAPACITY,
       counters: this.counters,
       events: this.events,
       recordAccepted,
@@ -85,18 +102,23 @@ export class DeciderBench {
     this.publish(set, 1);
   }
 
-  publish(set: ResourceSet, generation: number): void {
+  publish(set: ResourceSet, generation: number, adoptOlder = false): void {
     this.compilation = compileTables(set, [...set.hostEndpoints, ...set.workloadEndpoints], NODE, generation);
     this.ruleHits = new Float64Array(hitPlaces(this.compilation.tables));
+    this.interfaces = buildInterfaceMap(
+      new Map([
+        [GOVERNED, hostRoles(0, this.compilation)],
+        [ALSO_GOVERNED, hostRoles(0, this.compilation)],
+        [LOOPBACK, hostRoles(0, this.compilation)],
+        [UNGOVERNED, { host: NO_ENDPOINT, workload: NO_ENDPOINT, preDNAT: NO_ENDPOINT, untracked: NO_ENDPOINT }],
+      ]),
+    );
     this.decider.publish({
       tables: this.compilation.tables,
-      interfaces: buildInterfaceMap(
-        new Map([
-          [GOVERNED, hostRoles(0, this.compilation)],
-          [UNGOVERNED, { host: NO_ENDPOINT, workload: NO_ENDPOINT, preDNAT: NO_ENDPOINT, untracked: NO_ENDPOINT }],
-        ]),
-      ),
+      interfaces: this.interfaces,
       hostAction: HostAction.DROP,
+      adoptOlder,
+      keepEstablished: this.keepEstablished,
       deniedTunnels: { ipip: true, vxlanPort: 4789 },
       ruleReasons: Uint8Array.from(this.compilation.rules, (info) => outcomeReasons.indexOf(info.reason)),
       ruleHits: this.ruleHits,

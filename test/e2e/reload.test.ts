@@ -6,6 +6,7 @@ import type { RampartProcess } from "../../src/sandbox/daemon.ts";
 import { openTcp, openUdp, startTransfer } from "../../src/sandbox/probe.ts";
 import { allowPorts, ETH0, policy } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectUdpAnswered, expectUdpDropped, FAMILIES, Lab } from "./support/lab.ts";
+import { noOffload } from "./support/offload.ts";
 
 const SILENCE_MS = 500;
 const DEBOUNCE_MS = 200;
@@ -28,7 +29,7 @@ afterEach(async () => {
   await rampart.uninstall();
 });
 
-describe("watching files", () => {
+describe.skipIf(noOffload)("watching files", () => {
   beforeEach(async () => {
     rampart = await startRampart(lab.shield, {
       policies: { "endpoint.yaml": ETH0, "web.yaml": WEB },
@@ -94,7 +95,7 @@ describe("watching files", () => {
   });
 });
 
-describe("SIGHUP", () => {
+describe.skipIf(noOffload)("SIGHUP", () => {
   beforeEach(async () => {
     rampart = await startRampart(lab.shield, {
       policies: { "endpoint.yaml": ETH0 },

@@ -41,6 +41,8 @@ export function hookConfig(changes: Partial<HookConfig> = {}): HookConfig {
     preDNAT: undefined,
     untracked: undefined,
     adoptOlder: true,
+    offload: "connmark",
+    outputNat: true,
     keepEstablished: false,
     dropInvalid: true,
     tunnels: undefined,

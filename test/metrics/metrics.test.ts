@@ -50,6 +50,7 @@ const SNAPSHOT: MetricsSnapshot = {
   queues: [queue, { ...queue, queue: 101, pending: undefined, kernelDropped: undefined }],
   returned: 13,
   flows: { active: 14, capacity: 15, evicted: 16 },
+  connections: [{ stage: "denied", active: 25, evicted: 26 }],
   kernelRules: [{ family: 6, rule: "fast-path", packets: 1_000_000 }],
   conntrack: { entries: 18, max: 19 },
   reloads: { ok: 20, failed: 21 },
@@ -111,6 +112,8 @@ describe("/metrics", () => {
     expect(page.get('rampart_kernel_rule_packets_total{family="ipv6",rule="fast-path"}')).toBe(1_000_000);
     expect(page.get('rampart_queue_user_dropped_total{queue="100"}')).toBe(5);
     expect(page.get('rampart_reloads_total{result="failed"}')).toBe(21);
+    expect(page.get('rampart_connections{stage="denied"}')).toBe(25);
+    expect(page.get('rampart_connections_evicted_total{stage="denied"}')).toBe(26);
     expect(page.get('rampart_build_info{version="1.2.3"}')).toBe(1);
     const plain = Object.fromEntries([...page].filter(([name]) => name.startsWith("rampart_") && !name.includes("{")));
     expect(plain).toEqual({
