@@ -21,7 +21,8 @@ export async function fullqueue({ seconds, rounds }) {
   const lots = [
     { name: "no filter", ...(await iperfLab(routerLab)) },
     { name: BATCH_LOOP, ...(await cLoop()) },
-    { name: "rampart", ...(await daemon()) },
+    { name: "rampart", ...(await daemon("connmark")) },
+    { name: "rampart, offload none", ...(await daemon("none")) },
   ];
   const contenders = lots.map((lot) => ({
     name: lot.name,
@@ -37,11 +38,11 @@ async function cLoop() {
   return { lab, ...(await acceptAll(lab, BATCH_LOOP, "100", ["FORWARD"])) };
 }
 
-async function daemon() {
+async function daemon(offload) {
   const { lab } = await iperfLab(routerLab);
   const documents = [...endpoints("host", ["eth0", "eth1"]), allowPolicy("TCP", PORT, true)];
-  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE });
-  await queueEveryPacket(lab);
+  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE, settings: { datapath: { offload } } });
+  if (offload === "connmark") await queueEveryPacket(lab);
   return { lab, seen: () => judgedPackets(rampart) };
 }
 

@@ -16,7 +16,7 @@ const PROFILER = "/path-profile.js";
 /** Resolves to the list it prints, as [{ name, place, share }]; the profile is left in `file`. */
 export async function profile({ seconds, file }) {
   // Until the daemon stops; the flood is what there is to see.
-  const lot = await daemon("native", ["--profile", file, "--profile-seconds", "86400"]);
+  const lot = await daemon({ args: ["--profile", file, "--profile-seconds", "86400"] });
   await flood(lot, seconds);
   await cleanUp();
   if (!existsSync(file)) throw new Error("the daemon wrote no profile");

@@ -20,7 +20,7 @@ import { measureInTurn, pause } from "./rounds.mjs";
 const PORT = 9;
 const CLI_FILE = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const CONNECTIONS = 3000;
-const FILLERS = 99;
+const FILLERS = 9_999;
 /** Start of the generator and a first turn of everybody's caches, in seconds. */
 const WARM_UP = 0.5;
 /** The generator outlives the measurement by this, in seconds. */
@@ -35,9 +35,10 @@ export async function queued({ seconds, rounds }) {
   const peers = acceptAllPeers();
   for (const [n, name] of peers.entries()) lots.push({ name, ...(await peerLot(name, String(100 + n))) });
   lots.push({ name: "C loop, conntrack", ...(await peerLot(BATCH_LOOP, "110", tracked)) });
-  lots.push({ name: "rampart", baseline: peers, ...(await daemon("native")) });
+  lots.push({ name: "rampart", baseline: peers, ...(await daemon()) });
   lots.push({ name: "rampart, tap open", baseline: "rampart", ...(await tapped()) });
-  if (hasNfqueue()) lots.push({ name: "rampart, backend nfqueue", ...(await daemon("nfqueue")) });
+  lots.push({ name: "rampart, offload none", baseline: peers, ...(await daemon({ offload: "none" })) });
+  if (hasNfqueue()) lots.push({ name: "rampart, backend nfqueue", ...(await daemon({ backend: "nfqueue" })) });
   const contenders = lots.map((lot) => ({
     name: lot.name,
     baseline: lot.baseline ?? BATCH_LOOP,
@@ -66,22 +67,23 @@ async function peerLot(name, queue, match = []) {
 }
 
 /** The whole daemon, with its real chains and among other policies; `args` are more of \`rampart run\`. */
-export async function daemon(backend, args = []) {
+export async function daemon({ backend = "native", offload = "connmark", args = [] } = {}) {
   const { lab } = await floodLab();
   const documents = [
     ...endpoints("host", ["eth0", "eth1"]),
     ...fillerPolicies(FILLERS, true),
     allowPolicy("UDP", PORT, true),
   ];
-  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE, settings: { queue: { backend } }, args });
-  await queueEveryPacket(lab);
+  const settings = { queue: { backend }, datapath: { offload } };
+  const rampart = await protect(lab, documents, { wrapper: SERVER_CORE, settings, args });
+  if (offload === "connmark") await queueEveryPacket(lab);
   const { configFile } = rampart;
   return { lab, configFile, filter: pidOf(configFile), seen: () => judgedPackets(rampart) };
 }
 
 /** The same while somebody listens for a packet that never comes: all are copied and looked at. */
 async function tapped() {
-  const lot = await daemon("native");
+  const lot = await daemon();
   const tap = [process.execPath, CLI_FILE, "tap", "--config", lot.configFile, "tcp port 1"];
   await serve(lot.lab.host, tap, /listening/i);
   return lot;

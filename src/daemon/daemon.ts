@@ -27,6 +27,7 @@ import type { LoadResult } from "../resources/load.ts";
 import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { Enforcer } from "./enforcer.ts";
+import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
@@ -59,6 +60,7 @@ export class Daemon {
   #tap: TapFeed | undefined;
   #profile: CpuProfile | undefined;
   #watch: NativeInterfaceWatch | undefined;
+  readonly #memory = new MemoryRelease();
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
@@ -247,6 +249,8 @@ export class Daemon {
       { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",
     );
+    // The npm package's queue is read in this thread, which must not pause.
+    if (this.#settings.queue.backend === "native") this.#memory.soon();
   }
 
   #watchFiles(): Promise<void> {
@@ -338,6 +342,7 @@ export class Daemon {
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#interfaceTimer);
+    this.#memory.stop();
     this.#watch?.close();
     await this.#source.close();
     await this.#enforcer?.settled();

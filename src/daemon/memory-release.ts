@@ -1,0 +1,36 @@
+/**
+ * Gives memory back that reading and compiling policies has used: V8 returns
+ * it only when it collects, and a daemon that then idles may not collect for
+ * hours. Costs the main thread a pause; the packet path runs in other threads.
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** After a change, when its garbage is old enough to be found and no other change followed. */
+const QUIET_MS = 1000;
+
+export class MemoryRelease {
+  #timer: NodeJS.Timeout | undefined;
+  #collect: (() => void) | undefined;
+
+  /** Collects once nothing has been asked for a while. */
+  soon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#now(), QUIET_MS).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #now(): void {
+    if (this.#collect === undefined) {
+      setFlagsFromString("--expose-gc");
+      setFlagsFromString("--compact-on-every-full-gc");
+      this.#collect = runInNewContext("gc") as () => void;
+    }
+    // What the first one frees, the second one takes out of pages that are half empty.
+    this.#collect();
+    this.#collect();
+  }
+}
