@@ -42,7 +42,7 @@ for (const count of [1000, 10_000]) {
 
   const set = load(rules);
   const [endpoint] = set.hostEndpoints;
-  const { tables, rules: compiledRules } = compileTables(set, NODE, 1);
+  const { tables, rules: compiledRules } = compileTables(set, [endpoint], NODE, 1);
   const program = tables.endpointPrograms[ProgramKind.NORMAL_INGRESS];
   const memoHot = new Classifier(tables);
   const memoOff = new Classifier(tables, 0);

@@ -20,7 +20,7 @@ import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
 import { tunnelEnds } from "../policy/tunnel-ends.ts";
 import type { Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Compilation } from "../tables/compiled.ts";
-import { compileTables } from "../tables/compile.ts";
+import { TableCompiler } from "../tables/compile.ts";
 import type { Settings } from "../config/settings.ts";
 import { carryConnectionsOver } from "./carry-over.ts";
 import { endpointScope, type EndpointScope } from "./endpoint-scope.ts";
@@ -49,6 +49,7 @@ export interface EnforcerOptions {
 
 export class Enforcer {
   readonly #options: EnforcerOptions;
+  readonly #compiler = new TableCompiler();
   #current: Enforced | undefined;
   #previous: Enforced | undefined;
   /** With the workers, but not yet in force in the kernel. */
@@ -155,7 +156,8 @@ export class Enforcer {
   async #enforce(resources: ResourceSet): Promise<Enforced> {
     const { native, pool, installer, settings, marks } = this.#options;
     const generation = await this.#freshGeneration();
-    const compilation = compileTables(resources, localEndpoints(resources, settings.node), settings.node, generation);
+    const endpoints = localEndpoints(resources, settings.node);
+    const compilation = this.#compiler.compile(resources, endpoints, settings.node, generation);
     const links = native.listInterfaces();
     const scope = this.#scope(resources, compilation, links);
     const outputNat = await this.#knowsOutputNat();

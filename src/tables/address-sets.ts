@@ -5,9 +5,12 @@
  *   predicate = in every `include` set and in no `exclude` set
  *
  * Equal sets and equal predicates are shared. Predicate 0 is "any address".
+ * Sets change by single prefixes; a set and a predicate, once made, keep their
+ * number.
  */
-import type { Cidr } from "../address/address.ts";
-import { formatCidr } from "../address/address.ts";
+import type { Cidr, Family } from "../address/address.ts";
+import { ListInterner } from "./list-interner.ts";
+import { PrefixTable } from "./prefix-table.ts";
 
 export interface AddressPredicate {
   readonly include: readonly number[];
@@ -15,44 +18,75 @@ export interface AddressPredicate {
 }
 
 export class AddressPredicates {
-  /** Elementary set id to its prefixes. */
-  readonly sets: (readonly Cidr[])[] = [];
   readonly predicates: AddressPredicate[] = [{ include: [], exclude: [] }];
+  /** Sorted lists of set ids, as prefixes have them. */
+  readonly setLists = new ListInterner();
+  readonly #prefixes = { 4: new PrefixTable(4, this.setLists), 6: new PrefixTable(6, this.setLists) };
   readonly #setIds = new Map<string, number>();
+  /** Set to the predicate that is in it and nothing else. */
+  readonly #singles: (number | undefined)[] = [];
   readonly #predicateIds = new Map<string, number>();
+
+  prefixes(family: Family): PrefixTable {
+    return this.#prefixes[family];
+  }
+
+  /** How many distinct sets there are. */
+  get setCount(): number {
+    return this.#setIds.size;
+  }
 
   /** The set of a list of prefixes. */
   netSet(nets: readonly Cidr[]): number {
-    const key = `n:${[...new Set(nets.map(formatCidr))].toSorted().join(",")}`;
-    return this.#set(key, () => nets);
+    const keys = nets.length === 1 ? netKey(nets[0]) : [...new Set(nets.map(netKey))].toSorted().join(",");
+    return this.namedSet(`n:${keys}`, () => nets);
   }
 
-  /** The set of what a selector picks; `key` is canonical, `members` is called once a key. */
-  selectorSet(key: string, members: () => readonly Cidr[]): number {
-    return this.#set(`s:${key}`, members);
+  /** The set of that name; `members` is called when it is new. */
+  namedSet(key: string, members: () => readonly Cidr[]): number {
+    let id = this.#setIds.get(key);
+    if (id === undefined) {
+      id = this.#setIds.size;
+      this.#setIds.set(key, id);
+      for (const cidr of members()) this.add(id, cidr);
+    }
+    return id;
+  }
+
+  add(set: number, cidr: Cidr): void {
+    this.#prefixes[cidr.family].add(set, cidr);
+  }
+
+  /** @param cidr one that was added */
+  remove(set: number, cidr: Cidr): void {
+    this.#prefixes[cidr.family].remove(set, cidr);
   }
 
   predicate(include: readonly number[], exclude: readonly number[]): number {
     if (include.length === 0 && exclude.length === 0) return 0;
-    const sorted = (ids: readonly number[]): number[] => [...new Set(ids)].toSorted((a, b) => a - b);
-    const predicate = { include: sorted(include), exclude: sorted(exclude) };
+    if (include.length === 1 && exclude.length === 0) {
+      const known = this.#singles[include[0]];
+      return known ?? (this.#singles[include[0]] = this.#add({ include: [...include], exclude: [] }));
+    }
+    const predicate = { include: ascending(include), exclude: ascending(exclude) };
     const key = `${predicate.include.join(",")}!${predicate.exclude.join(",")}`;
     let id = this.#predicateIds.get(key);
     if (id === undefined) {
-      id = this.predicates.length;
-      this.predicates.push(predicate);
+      id = this.#add(predicate);
       this.#predicateIds.set(key, id);
     }
     return id;
   }
 
-  #set(key: string, members: () => readonly Cidr[]): number {
-    let id = this.#setIds.get(key);
-    if (id === undefined) {
-      id = this.sets.length;
-      this.sets.push(members());
-      this.#setIds.set(key, id);
-    }
-    return id;
+  #add(predicate: AddressPredicate): number {
+    return this.predicates.push(predicate) - 1;
   }
+}
+
+function netKey({ family, value, prefix }: Cidr): string {
+  return family === 4 ? `${Number(value)}/${prefix}` : `${value.toString(36)}/${prefix}/6`;
+}
+
+function ascending(ids: readonly number[]): readonly number[] {
+  return ids.length < 2 ? ids : [...new Set(ids)].toSorted((a, b) => a - b);
 }

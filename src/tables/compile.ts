@@ -13,17 +13,27 @@
  *
  * Where staged policies would change an endpoint's list of policies, the list
  * that would be compiles to a pending program beside the one in force.
+ *
+ * A compiler keeps what it made, and at the next set makes only what depends
+ * on the resources that changed. Tables it gave away are never written again.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { PolicyClass } from "../policy/decision.ts";
 import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
+import { enforcedPolicies } from "../policy/order.ts";
 import { pendingPolicies } from "../policy/pending.ts";
 import { policyLabel } from "../policy/policy-label.ts";
 import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
-import { buildAddressClasses } from "./address-classes.ts";
-import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation } from "./compiled.ts";
-import { hasClass, policyLists, type PolicyLists } from "./policy-lists.ts";
-import { buildPrograms, type ProgramItem } from "./program-index.ts";
+import { AddressClassBuilder } from "./address-classes.ts";
+import { AddressPredicates } from "./address-sets.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation, type EndpointClasses } from "./compiled.ts";
+import { difference, follower, NO_CHANGE } from "./policy-change.ts";
+import { hasClass, PolicyLists } from "./policy-lists.ts";
+import { buildProgram, type ProgramItem } from "./program-block.ts";
+import { ProgramPages } from "./program-pages.ts";
+import { resourceChanges, sameTiers, type Change, type ResourceChanges } from "./resource-changes.ts";
 import { RuleBuilder, type RuleForms } from "./rule-builder.ts";
+import { SelectedSets } from "./selected-sets.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
 
 interface ProgramRequest {
@@ -49,102 +59,258 @@ export function compileTables(
   node: string,
   generation: number,
 ): Compilation {
-  const compiler = new Compiler(set, endpoints, effectiveFelix(set, node));
-  const endpointPrograms = sharedUint32(endpoints.length * PROGRAM_KINDS).fill(NO_PROGRAM);
-  const pending = new Uint32Array(compiler.hasPending ? endpointPrograms.length : 0).fill(NO_PROGRAM);
-  endpoints.forEach((endpoint, index) => {
-    for (const request of REQUESTS) {
-      if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
-      const at = index * PROGRAM_KINDS + request.kind;
-      endpointPrograms[at] = compiler.program(endpoint, index, request);
-      if (pending.length > 0) pending[at] = compiler.pendingProgram(endpoint, index, request);
-    }
-  });
-  const { rules, programs } = compiler;
-  return {
-    tables: {
-      generation,
-      addresses: buildAddressClasses(rules.addresses),
-      sourcePorts: rules.sourcePorts.build(),
-      destinationPorts: rules.destinationPorts.build(),
-      icmp: rules.icmp.build(),
-      rules: rules.table(),
-      programs: buildPrograms(programs, rules.built),
-      endpointPrograms,
-      pendingPrograms: sharedUint32(pending.some((program) => program !== NO_PROGRAM) ? pending : 0),
-      rejectDenied: effectiveFelix(set, node).denyAction === "Reject",
-    },
-    rules: rules.info,
-    endpoints,
-    classes: endpoints.map((endpoint, index) => ({
-      forward: compiler.hasPolicies(endpoint, index, "forward"),
-      preDNAT: compiler.hasPolicies(endpoint, index, "preDNAT"),
-      untrackedIngress: compiler.hasPolicies(endpoint, index, "untracked", "ingress"),
-      untrackedEgress: compiler.hasPolicies(endpoint, index, "untracked", "egress"),
-    })),
-  };
+  return new TableCompiler().compile(set, endpoints, node, generation);
 }
 
+/** Compiles one set after another; cheap where little changed from one to the next. */
+export class TableCompiler {
+  #compiler: Compiler | undefined;
+  /** How often everything was compiled anew. */
+  rebuilds = 0;
+
+  /** See compileTables. */
+  compile(set: ResourceSet, endpoints: readonly Endpoint[], node: string, generation: number): Compilation {
+    const felix = effectiveFelix(set, node);
+    const kept = this.#compiler;
+    // Whatever goes wrong on the way, nothing half done is kept.
+    this.#compiler = undefined;
+    let compiler: Compiler;
+    if (kept?.change(set, endpoints, felix)) compiler = kept;
+    else {
+      this.rebuilds++;
+      compiler = new Compiler(set, endpoints, felix);
+    }
+    const compilation = compiler.publish(endpoints, generation);
+    this.#compiler = compiler;
+    return compilation;
+  }
+}
+
+/** What was compiled for an endpoint. */
+interface Governed {
+  readonly endpoint: Endpoint;
+  readonly policies: readonly Policy[];
+  /** What would apply were the staged policies in force; undefined where there are none. */
+  readonly pendingPolicies: readonly Policy[] | undefined;
+  /** By ProgramKind. */
+  readonly programs: readonly (SharedProgram | undefined)[];
+  /** By ProgramKind, only where it is another than the one in force. */
+  readonly pendingPrograms: readonly (SharedProgram | undefined)[];
+  readonly classes: EndpointClasses;
+}
+
+interface SharedProgram {
+  readonly key: string;
+  readonly id: number;
+  users: number;
+}
+
+/** More rules than this, and than are in use, are out of use: start over. */
+const MAX_UNUSED_RULES = 4096;
+
 class Compiler {
-  readonly rules: RuleBuilder;
-  readonly programs: ProgramItem[][] = [];
-  readonly #set: ResourceSet;
   readonly #felix: EffectiveFelix;
+  readonly #rules: RuleBuilder;
+  readonly #addresses: AddressClassBuilder;
+  readonly #selected: SelectedSets;
   readonly #lists: PolicyLists;
   /** Undefined without staged policies. */
   readonly #pending: PolicyLists | undefined;
-  readonly #programIds = new Map<string, number>();
+  readonly #pages = new ProgramPages();
+  readonly #programs = new Map<string, SharedProgram>();
+  /** Numbers that stand for policies and profiles in keys of programs; a changed one gets a new number. */
+  readonly #numbers = new Map<unknown, number>();
+  #nextNumber = 0;
+  #set: ResourceSet;
+  /** By endpoint index. */
+  #governed: readonly Governed[];
 
   constructor(set: ResourceSet, endpoints: readonly Endpoint[], felix: EffectiveFelix) {
+    const addresses = new AddressPredicates();
     this.#set = set;
     this.#felix = felix;
-    this.#lists = policyLists(set, endpoints);
-    const hasStaged = set.policies.some((policy) => policy.staged);
-    this.#pending = hasStaged ? policyLists(set, endpoints, pendingPolicies(set)) : undefined;
-    this.rules = new RuleBuilder(set);
+    this.#lists = new PolicyLists(set, enforcedPolicies(set));
+    this.#pending = hasStaged(set) ? new PolicyLists(set, pendingPolicies(set)) : undefined;
+    this.#addresses = new AddressClassBuilder(addresses);
+    this.#selected = new SelectedSets(set, addresses);
+    this.#rules = new RuleBuilder(addresses, this.#selected);
+    this.#governed = endpoints.map((endpoint) => this.#governNew(endpoint));
   }
 
-  get hasPending(): boolean {
-    return this.#pending !== undefined;
+  /** Brings everything up to date with `set`; false if that takes as much as starting over. */
+  change(set: ResourceSet, endpoints: readonly Endpoint[], felix: EffectiveFelix): boolean {
+    if (!isDeepStrictEqual(felix, this.#felix) || !sameTiers(set.tiers, this.#set.tiers)) return false;
+    if (hasStaged(set) !== (this.#pending !== undefined)) return false;
+    const changes = resourceChanges(this.#set, set);
+    if (!this.#selected.update(changes)) return false;
+    const before = this.#set;
+    this.#set = changes.set;
+    const samePolicies = changes.policies.removed.length === 0 && changes.policies.added.length === 0;
+    const changeOf = (counting: (set: ResourceSet) => readonly Policy[]): Change<Policy> =>
+      samePolicies ? NO_CHANGE : difference(counting(before), counting(this.#set));
+    const enforced = changeOf(enforcedPolicies);
+    const pending = this.#pending === undefined ? NO_CHANGE : changeOf(pendingPolicies);
+    if (enforced !== NO_CHANGE) this.#lists.change(enforced);
+    if (pending !== NO_CHANGE) this.#pending?.change(pending);
+    for (const policy of changes.policies.removed) {
+      this.#numbers.delete(policy);
+      this.#rules.release([...policy.ingress, ...policy.egress]);
+    }
+    for (const profile of changes.profiles) {
+      this.#numbers.delete(profile.name);
+      this.#rules.release([...profile.ingress, ...profile.egress]);
+    }
+    this.#governAll(endpoints, changes, enforced, pending);
+    return this.#rules.unused <= Math.max(MAX_UNUSED_RULES, this.#rules.info.length / 2);
   }
 
-  hasPolicies(endpoint: Endpoint, index: number, policyClass: PolicyClass, direction?: Direction): boolean {
-    const { policies, byEndpoint } = this.#lists;
-    return byEndpoint[index].some((position) => {
-      const policy = policies[position];
-      return hasClass(policy, endpoint, policyClass) && (direction === undefined || policy.types.includes(direction));
+  publish(endpoints: readonly Endpoint[], generation: number): Compilation {
+    const rules = this.#rules;
+    const endpointPrograms = sharedUint32(endpoints.length * PROGRAM_KINDS).fill(NO_PROGRAM);
+    const affected = this.#governed.some((governed) => governed.pendingPrograms.length > 0);
+    const pending = sharedUint32(affected ? endpointPrograms.length : 0).fill(NO_PROGRAM);
+    this.#governed.forEach(({ programs, pendingPrograms }, index) => {
+      programs.forEach((program, kind) => {
+        if (program !== undefined) endpointPrograms[index * PROGRAM_KINDS + kind] = program.id;
+      });
+      pendingPrograms.forEach((program, kind) => {
+        if (program !== undefined) pending[index * PROGRAM_KINDS + kind] = program.id;
+      });
+    });
+    return {
+      tables: {
+        generation,
+        addresses: this.#addresses.publish(),
+        sourcePorts: rules.sourcePorts.build(),
+        destinationPorts: rules.destinationPorts.build(),
+        icmp: rules.icmp.build(),
+        rules: rules.table(),
+        forms: rules.forms.pack(),
+        programs: this.#pages.publish(),
+        endpointPrograms,
+        pendingPrograms: pending,
+        rejectDenied: this.#felix.denyAction === "Reject",
+      },
+      rules: [...rules.info],
+      endpoints,
+      classes: this.#governed.map(({ classes }) => classes),
+    };
+  }
+
+  #governAll(
+    endpoints: readonly Endpoint[],
+    { stood, profiles }: ResourceChanges,
+    enforced: Change<Policy>,
+    pending: Change<Policy>,
+  ): void {
+    const before = this.#governed;
+    const sameEverywhere = enforced === NO_CHANGE && pending === NO_CHANGE && profiles.length === 0;
+    const fresh = new Set<Governed>();
+    const governed: Governed[] = [];
+    const strangers: number[] = [];
+    endpoints.forEach((given, index) => {
+      const endpoint = stood.get(given) ?? given;
+      const known = before[index];
+      if (known?.endpoint === endpoint) governed[index] = known;
+      else strangers.push(index);
+    });
+    if (strangers.length > 0 || endpoints.length !== before.length) {
+      const elsewhere = new Map<Endpoint, Governed>();
+      before.forEach((known, index) => {
+        if (governed[index] !== known) elsewhere.set(known.endpoint, known);
+      });
+      for (const index of strangers) {
+        const endpoint = stood.get(endpoints[index]) ?? endpoints[index];
+        const known = elsewhere.get(endpoint);
+        elsewhere.delete(endpoint);
+        governed[index] = known ?? this.#governNew(endpoint);
+        if (known === undefined) fresh.add(governed[index]);
+      }
+      for (const known of elsewhere.values()) this.#release(known);
+    }
+    this.#governed = governed;
+    if (sameEverywhere) return;
+    const changedProfiles = new Set(profiles.map(({ name }) => name));
+    const follow = follower(enforced);
+    const followPending = follower(pending);
+    this.#governed = governed.map((known) => {
+      if (fresh.has(known)) return known;
+      const { endpoint } = known;
+      const policies = follow(endpoint, known.policies);
+      const would = known.pendingPolicies === undefined ? undefined : followPending(endpoint, known.pendingPolicies);
+      const otherProfile = changedProfiles.size > 0 && endpoint.profiles.some((name) => changedProfiles.has(name));
+      if (policies === undefined && would === undefined && !otherProfile) return known;
+      // The new programs first, so that those that stay the same are not made again.
+      const next = this.#govern(
+        endpoint,
+        policies === undefined ? known.policies : this.#lists.sorted(policies),
+        would === undefined ? known.pendingPolicies : this.#pending?.sorted(would),
+      );
+      this.#release(known);
+      return next;
     });
   }
 
-  /** The endpoint's program; endpoints with the same policies and profiles share it. */
-  program(endpoint: Endpoint, index: number, request: ProgramRequest, lists = this.#lists): number {
-    const { policies } = lists;
-    const { positions, none } = applying(lists, endpoint, index, request);
-    const view = lists === this.#lists ? "enforced" : "pending";
-    const key = [view, request.kind, endpoint.kind, none, positions.join(), endpoint.profiles.join()].join("|");
-    let id = this.#programIds.get(key);
-    if (id === undefined) {
-      id = this.programs.length;
-      const inOrder = positions.map((position) => policies[position]);
-      this.programs.push(this.#items(endpoint, request, inOrder, !none));
-      this.#programIds.set(key, id);
-    }
-    return id;
+  #governNew(endpoint: Endpoint): Governed {
+    return this.#govern(endpoint, this.#lists.of(endpoint), this.#pending?.of(endpoint));
   }
 
-  /** The program were the staged policies in force; NO_PROGRAM if it would be the same. */
-  pendingProgram(endpoint: Endpoint, index: number, request: ProgramRequest): number {
-    if (this.#pending === undefined) return NO_PROGRAM;
-    const before = applying(this.#lists, endpoint, index, request);
-    const after = applying(this.#pending, endpoint, index, request);
-    const sameEnd = request.policyClass !== "forward" || before.none === after.none;
-    if (sameEnd && samePolicies(this.#lists, before.positions, this.#pending, after.positions)) return NO_PROGRAM;
-    return this.program(endpoint, index, request, this.#pending);
+  #govern(endpoint: Endpoint, policies: readonly Policy[], pending: readonly Policy[] | undefined): Governed {
+    const programs: (SharedProgram | undefined)[] = [];
+    const pendingPrograms: (SharedProgram | undefined)[] = [];
+    for (const request of REQUESTS) {
+      if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
+      programs[request.kind] = this.#program(endpoint, policies, request);
+      if (pending === undefined || samePrograms(endpoint, policies, pending, request)) continue;
+      pendingPrograms[request.kind] = this.#program(endpoint, pending, request);
+    }
+    const has = (policyClass: PolicyClass, direction?: Direction): boolean =>
+      policies.some(
+        (policy) =>
+          hasClass(policy, endpoint, policyClass) && (direction === undefined || policy.types.includes(direction)),
+      );
+    const classes = {
+      forward: has("forward"),
+      preDNAT: has("preDNAT"),
+      untrackedIngress: has("untracked", "ingress"),
+      untrackedEgress: has("untracked", "egress"),
+    };
+    return { endpoint, policies, pendingPolicies: pending, programs, pendingPrograms, classes };
+  }
+
+  /** Endpoints with the same policies and profiles share a program. */
+  #program(endpoint: Endpoint, policies: readonly Policy[], request: ProgramRequest): SharedProgram {
+    const { judging, none } = applying(endpoint, policies, request);
+    const numbers = judging.map((policy) => this.#number(policy)).join();
+    const profiles = endpoint.profiles.map((name) => this.#number(name)).join();
+    const key = [request.kind, endpoint.kind, none, numbers, profiles].join("|");
+    let program = this.#programs.get(key);
+    if (program === undefined) {
+      const items = this.#items(endpoint, request, judging, !none);
+      program = { key, id: this.#pages.add(buildProgram(items, this.#rules.keys)), users: 0 };
+      this.#programs.set(key, program);
+    }
+    program.users++;
+    return program;
+  }
+
+  #release({ programs, pendingPrograms }: Governed): void {
+    for (const program of [...programs, ...pendingPrograms]) {
+      if (program === undefined || --program.users > 0) continue;
+      this.#programs.delete(program.key);
+      this.#pages.delete(program.id);
+    }
+  }
+
+  #number(thing: unknown): number {
+    let number = this.#numbers.get(thing);
+    if (number === undefined) this.#numbers.set(thing, (number = this.#nextNumber++));
+    return number;
   }
 
   #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItem[] {
     const { policyClass, direction } = request;
-    const { rules } = this;
+    const rules = this.#rules;
     const items: ProgramItem[] = [];
     const push = (rule: number): void => {
       items.push({ rule, next: items.length + 1 });
@@ -176,7 +342,7 @@ class Compiler {
 
   /** `staged`: the policy that may be the reason why the tier ends here. */
   #endOfTier(direction: Direction, tier: string, staged: Policy | undefined): number {
-    const { rules } = this;
+    const rules = this.#rules;
     if (staged === undefined) return rules.impliedRule(direction, "deny", "end-of-tier", tier);
     const label = policyLabel(staged);
     const rule = rules.impliedRule(direction, "deny", "end-of-tier", `${tier} ${label}`);
@@ -189,36 +355,47 @@ class Compiler {
     const [own, other] = direction === "ingress" ? [failsafeInbound, failsafeOutbound] : [failsafeOutbound, failsafeInbound];
     if (policyClass === "forward") return;
     const verdict = policyClass === "normal" ? "allow" : "continue";
-    for (const port of own) push(this.rules.failsafeRule(port, direction, verdict, "destination"));
+    for (const port of own) push(this.#rules.failsafeRule(port, direction, verdict, "destination"));
     if (policyClass !== "untracked") return;
-    for (const port of other) push(this.rules.failsafeRule(port, direction, verdict, "source"));
+    for (const port of other) push(this.#rules.failsafeRule(port, direction, verdict, "source"));
   }
 
   #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItem[], push: (rule: number) => void): void {
     for (const name of endpoint.profiles) {
       for (const [index, rule] of (this.#set.profiles.get(name)?.[direction] ?? []).entries()) {
-        pushForms(items, this.rules.profileRule(rule, { tier: "", policy: name, direction, index }));
+        pushForms(items, this.#rules.profileRule(rule, { tier: "", policy: name, direction, index }));
       }
     }
-    push(this.rules.impliedRule(direction, "deny", "no-policy"));
+    push(this.#rules.impliedRule(direction, "deny", "no-policy"));
   }
 }
 
-/** Positions in `lists.policies` of those that judge in class and direction; `none`: there is not one of the class. */
-function applying(
-  { policies, byEndpoint }: PolicyLists,
-  endpoint: Endpoint,
-  index: number,
-  { policyClass, direction }: ProgramRequest,
-): { readonly positions: readonly number[]; readonly none: boolean } {
-  const ofClass = byEndpoint[index].filter((position) => hasClass(policies[position], endpoint, policyClass));
-  const positions = ofClass.filter((position) => policies[position].types.includes(direction));
-  return { positions, none: ofClass.length === 0 };
+function hasStaged(set: ResourceSet): boolean {
+  return set.policies.some((policy) => policy.staged);
 }
 
-function samePolicies(a: PolicyLists, inA: readonly number[], b: PolicyLists, inB: readonly number[]): boolean {
-  if (inA.length !== inB.length) return false;
-  return inA.every((position, i) => a.policies[position] === b.policies[inB[i]]);
+/** The policies that judge in class and direction; `none`: there is not one of the class. */
+function applying(
+  endpoint: Endpoint,
+  policies: readonly Policy[],
+  { policyClass, direction }: ProgramRequest,
+): { readonly judging: readonly Policy[]; readonly none: boolean } {
+  const ofClass = policies.filter((policy) => hasClass(policy, endpoint, policyClass));
+  return { judging: ofClass.filter((policy) => policy.types.includes(direction)), none: ofClass.length === 0 };
+}
+
+/** Would the pending program say the same as the one in force? */
+function samePrograms(
+  endpoint: Endpoint,
+  policies: readonly Policy[],
+  pending: readonly Policy[],
+  request: ProgramRequest,
+): boolean {
+  const before = applying(endpoint, policies, request);
+  const after = applying(endpoint, pending, request);
+  if (request.policyClass === "forward" && before.none !== after.none) return false;
+  if (before.judging.length !== after.judging.length) return false;
+  return before.judging.every((policy, i) => policy === after.judging[i]);
 }
 
 /** Skips and Logs go on behind the rule's last form, so that a rule skips, and logs, as one. */

@@ -9,52 +9,30 @@
  *   item      a rule at its place in a program; items of all programs are
  *             numbered through, ascending within a program
  *
- * A program is searched through an index on (source predicate, destination
- * predicate, destination port predicate), so a packet that matches nothing
- * early costs probes by the number of distinct predicates its classes
- * satisfy, not by the number of rules.
+ * A program is a block of its own in a page (program-block.ts): a generation
+ * shares the pages of the one before where programs did not change.
  */
 import type { PolicyVerdict, Reason, RuleReference } from "../policy/decision.ts";
 import type { Direction, Endpoint } from "../resources/types.ts";
 import type { AddressClasses } from "./address-classes.ts";
-import type { KeyTable } from "./key-table.ts";
-import type { PackedLists } from "./shared-arrays.ts";
 import type { ValueClasses } from "./value-classes.ts";
 
 /** JUMP: nothing is decided, evaluation goes on elsewhere (a Pass, or a rule whose negated ports rule it out). */
 export const RuleAction = { ALLOW: 1, DENY: 2, CONTINUE: 3, JUMP: 4, LOG: 5 } as const;
-export const ANY_PROTOCOL = -1;
 
 export interface RuleTable {
   readonly action: Uint8Array;
-  /** Bit 0: IPv4, bit 1: IPv6. */
-  readonly families: Uint8Array;
-  /** ANY_PROTOCOL or a protocol number. */
-  readonly protocol: Int16Array;
-  /** ANY_PROTOCOL or the protocol that must not be. */
-  readonly notProtocol: Int16Array;
-  readonly sourcePort: Uint32Array;
-  readonly icmp: Uint32Array;
+  /** Rule to what it asks besides addresses (match-forms.ts). */
+  readonly form: Uint32Array;
 }
 
 export interface ProgramTable {
-  /** Program to its first item; entry [programs] closes the last one. */
-  readonly itemStart: Uint32Array;
-  readonly itemRule: Uint32Array;
-  /** Where evaluation goes on after a Jump or a Log: the next tier for Pass, else behind the last item of the rule. */
-  readonly itemNext: Uint32Array;
-  /** (program * 3 + side, predicate, 0) to the first item with it; sides: 0 source, 1 destination, 2 destination port. */
-  readonly firstItem: KeyTable;
-  /** List program * 3 + side: the distinct predicates of that side, in order of first item. */
-  readonly sidePredicates: PackedLists;
-  /** (program, source predicate, destination predicate) to a pair. */
-  readonly pairs: KeyTable;
-  /** Pair to its first item. */
-  readonly pairFirst: Uint32Array;
-  /** (pair, destination port predicate, 0) to a bucket. */
-  readonly buckets: KeyTable;
-  /** Bucket to its items, ascending. */
-  readonly bucketItems: PackedLists;
+  readonly pages: readonly Uint32Array[];
+  /** Program to its page and the first word of its block in it. */
+  readonly page: Uint32Array;
+  readonly offset: Uint32Array;
+  /** Items of the longest program. */
+  readonly longest: number;
 }
 
 export interface CompiledTables {
@@ -65,6 +43,8 @@ export interface CompiledTables {
   /** Over type * 256 + code. */
   readonly icmp: ValueClasses;
   readonly rules: RuleTable;
+  /** FORM_WORDS each. */
+  readonly forms: Uint32Array;
   readonly programs: ProgramTable;
   /** Endpoint * PROGRAM_KINDS + ProgramKind to program; kinds an endpoint does not have are NO_PROGRAM. */
   readonly endpointPrograms: Uint32Array;

@@ -4,21 +4,38 @@
  */
 export class ListInterner {
   readonly lists: (readonly number[])[] = [];
-  readonly #byHash = new Map<number, number[]>();
+  readonly #hashes: number[] = [];
+  /** Id + 1 by hash, open addressing, at most half full. */
+  #slots = new Uint32Array(64);
 
   intern(list: readonly number[]): number {
     let hash = 0x811c9dc5;
-    for (const value of list) hash = Math.imul(hash ^ value, 0x01000193) ^ (hash >>> 15);
-    const candidates = this.#byHash.get(hash);
-    if (candidates === undefined) {
-      this.lists.push(list);
-      this.#byHash.set(hash, [this.lists.length - 1]);
-      return this.lists.length - 1;
+    for (const value of list) hash = Math.imul(hash ^ value, 0x9e3779b1) ^ (hash >>> 15);
+    hash ^= hash >>> 16;
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const id = this.#slots[slot] - 1;
+      if (id < 0) break;
+      if (this.#hashes[id] === hash && equal(this.lists[id], list)) return id;
+      slot = (slot + 1) & mask;
     }
-    for (const id of candidates) if (equal(this.lists[id], list)) return id;
     this.lists.push(list);
-    candidates.push(this.lists.length - 1);
+    this.#hashes.push(hash);
+    this.#slots[slot] = this.lists.length;
+    if (this.lists.length * 2 > this.#slots.length) this.#grow();
     return this.lists.length - 1;
+  }
+
+  #grow(): void {
+    const slots = new Uint32Array(this.#slots.length * 4);
+    const mask = slots.length - 1;
+    this.#hashes.forEach((hash, id) => {
+      let slot = hash & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = id + 1;
+    });
+    this.#slots = slots;
   }
 }
 

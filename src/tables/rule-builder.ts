@@ -5,28 +5,19 @@
  * protocol and port the name stands for), negated named ports put rules before
  * it that jump over it.
  */
-import { addressBits, type Address, type Cidr } from "../address/address.ts";
+import type { Address } from "../address/address.ts";
 import type { Decision, RuleReference } from "../policy/decision.ts";
-import { LabelIndex } from "../policy/label-index.ts";
-import type { Direction, Endpoint, EntityRule, FailsafePort, NetworkSet, ResourceSet, Rule } from "../resources/types.ts";
-import type { Selector } from "../selector/ast.ts";
-import { AddressPredicates } from "./address-sets.ts";
-import { ANY_PROTOCOL, RuleAction, type RuleInfo, type RuleTable } from "./compiled.ts";
-import { PortGroups, type PortGroup } from "./port-groups.ts";
-import { sharedInt16, sharedUint32, sharedUint8 } from "./shared-arrays.ts";
+import type { Direction, EntityRule, FailsafePort, Rule, ServiceBackend } from "../resources/types.ts";
+import type { AddressPredicates } from "./address-sets.ts";
+import { RuleAction, type RuleInfo, type RuleTable } from "./compiled.ts";
+import { ANY_PROTOCOL, MatchForms, type MatchForm } from "./match-forms.ts";
+import type { RuleKey } from "./program-block.ts";
+import { hostPrefix, type PortGroup, type SelectedSets } from "./selected-sets.ts";
+import { sharedUint32, sharedUint8 } from "./shared-arrays.ts";
 import { ValuePredicates, type ValueRange } from "./value-classes.ts";
 
-interface BuiltRule {
-  readonly action: number;
-  readonly families: number;
-  readonly protocol: number;
-  readonly notProtocol: number;
-  readonly source: number;
-  readonly destination: number;
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-  readonly icmp: number;
-}
+/** A compiled rule before it has a number. */
+type BuiltRule = MatchForm & { readonly action: number; readonly source: number; readonly destination: number };
 
 /** The compiled rules of one policy rule, in this order: `skips` jump behind the last of `matches`. */
 export interface RuleForms {
@@ -57,29 +48,34 @@ const ANY_PACKET = {
   icmp: 0,
 };
 
+/** A rule nobody is told about. */
+const SKIP: RuleInfo = { verdict: "skip", reason: "policy", direction: "ingress", tier: undefined, rule: undefined };
+
 export class RuleBuilder {
-  readonly addresses = new AddressPredicates();
   readonly sourcePorts = new ValuePredicates();
   readonly destinationPorts = new ValuePredicates();
   readonly icmp = new ValuePredicates();
-  readonly built: BuiltRule[] = [];
+  readonly forms = new MatchForms();
+  /** By rule id: what the index of a program needs, and what the rule means. */
+  readonly keys: RuleKey[] = [];
   readonly info: RuleInfo[] = [];
-  readonly #endpoints: LabelIndex<Endpoint>;
-  readonly #networkSets: LabelIndex<NetworkSet>;
-  readonly #portGroups: PortGroups;
-  readonly #forms = new Map<Rule, RuleForms>();
+  readonly #actions: number[] = [];
+  #unused = 0;
+  #table: RuleTable | undefined;
+  readonly #addresses: AddressPredicates;
+  readonly #selected: SelectedSets;
+  readonly #ruleForms = new Map<Rule, RuleForms>();
   readonly #implied = new Map<string, number>();
 
-  constructor(set: ResourceSet) {
-    this.#endpoints = new LabelIndex<Endpoint>([...set.hostEndpoints, ...set.workloadEndpoints]);
-    this.#networkSets = new LabelIndex(set.networkSets);
-    this.#portGroups = new PortGroups(this.#endpoints);
+  constructor(addresses: AddressPredicates, selected: SelectedSets) {
+    this.#addresses = addresses;
+    this.#selected = selected;
   }
 
   /** The compiled rules of a policy's rule; the same rule has the same ones in every program. */
   policyRule(rule: Rule, reference: RuleReference): RuleForms {
     const { action } = rule;
-    return this.#ruleForms(rule, ACTION[action], {
+    return this.#formsOf(rule, ACTION[action], {
       verdict: VERDICT[action],
       reason: "policy",
       direction: reference.direction,
@@ -94,7 +90,7 @@ export class RuleBuilder {
     const allows = rule.action === "Allow";
     const action = rule.action === "Log" ? RuleAction.LOG : allows ? RuleAction.ALLOW : RuleAction.DENY;
     const verdict = rule.action === "Log" ? "log" : allows ? "allow" : "deny";
-    return this.#ruleForms(rule, action, {
+    return this.#formsOf(rule, action, {
       verdict,
       reason: "profile",
       direction,
@@ -107,7 +103,7 @@ export class RuleBuilder {
   failsafeRule(port: FailsafePort, direction: Direction, verdict: "allow" | "continue", side: "source" | "destination"): number {
     const net = port.net === undefined ? "" : `${port.net.value}/${port.net.prefix}/${port.net.family}`;
     return this.#impliedRule(`failsafe:${verdict}:${side}:${direction}:${port.protocol}:${port.port}:${net}`, () => {
-      const peer = port.net === undefined ? 0 : this.addresses.predicate([this.addresses.netSet([port.net])], []);
+      const peer = port.net === undefined ? 0 : this.#addresses.predicate([this.#addresses.netSet([port.net])], []);
       const exactly = { include: [{ min: port.port, max: port.port }], exclude: [], whenAbsent: false };
       return [
         {
@@ -133,20 +129,31 @@ export class RuleBuilder {
     ]);
   }
 
-  table(): RuleTable {
-    const column = (field: keyof BuiltRule): number[] => this.built.map((rule) => rule[field]);
-    return {
-      action: sharedUint8(column("action")),
-      families: sharedUint8(column("families")),
-      protocol: sharedInt16(column("protocol")),
-      notProtocol: sharedInt16(column("notProtocol")),
-      sourcePort: sharedUint32(column("sourcePort")),
-      icmp: sharedUint32(column("icmp")),
-    };
+  /** How many of `info` stand for rules that are gone. */
+  get unused(): number {
+    return this.#unused;
   }
 
-  #ruleForms(rule: Rule, action: number, info: RuleInfo): RuleForms {
-    const known = this.#forms.get(rule);
+  /** These rules are gone: no program that is made from now on has them. */
+  release(gone: readonly Rule[]): void {
+    for (const rule of gone) {
+      const forms = this.#ruleForms.get(rule);
+      if (forms === undefined) continue;
+      this.#ruleForms.delete(rule);
+      for (const id of [...forms.skips, ...forms.matches]) {
+        this.info[id] = SKIP;
+        this.#unused++;
+      }
+    }
+  }
+
+  table(): RuleTable {
+    if (this.#table?.action.length === this.keys.length) return this.#table;
+    return (this.#table = { action: sharedUint8(this.#actions), form: sharedUint32(this.keys.map(({ form }) => form)) });
+  }
+
+  #formsOf(rule: Rule, action: number, info: RuleInfo): RuleForms {
+    const known = this.#ruleForms.get(rule);
     if (known !== undefined) return known;
     const icmp = this.icmp.add({
       include: rule.icmp === undefined ? undefined : [icmpRange(rule.icmp)],
@@ -179,7 +186,7 @@ export class RuleBuilder {
     }
     const skips = matches.length === 0 ? [] : [...this.#skips(rule, rule.source, false), ...this.#skips(rule, rule.destination, true)];
     const forms = { skips, matches };
-    this.#forms.set(rule, forms);
+    this.#ruleForms.set(rule, forms);
     return forms;
   }
 
@@ -187,7 +194,7 @@ export class RuleBuilder {
   #sideForms(entity: EntityRule, ports: ValuePredicates, rule: Rule, isDestination: boolean): SideForm[] {
     const { service, notPorts: exclude } = entity;
     if (service !== undefined && isDestination) {
-      return PortGroups.ofBackends(service).map((group) => this.#groupForm(entity, group, ports, []));
+      return this.#backendGroups(service).map((group) => this.#groupForm(entity, group, ports, []));
     }
     const backends = service === undefined ? [] : [this.#addressSet(service.map((backend) => backend.address))];
     const address = this.#addressPredicate(entity, backends);
@@ -200,17 +207,16 @@ export class RuleBuilder {
       const port = ports.add({ include: entity.ports, exclude, whenAbsent: false });
       forms.push({ address, port, protocol: undefined });
     }
-    for (const group of this.#portGroups.find(entity.namedPorts, entity.selector, entity.notSelector, rule.protocol)) {
+    for (const group of this.#selected.ofPortNames(entity.namedPorts, entity.selector, entity.notSelector, rule.protocol)) {
       forms.push(this.#groupForm(entity, group, ports, backends));
     }
     return forms;
   }
 
   #groupForm(entity: EntityRule, group: PortGroup, ports: ValuePredicates, also: readonly number[]): SideForm {
-    const members = this.#addressSet(group.addresses);
     const include = [{ min: group.port, max: group.port }];
     return {
-      address: this.#addressPredicate(entity, [...also, members]),
+      address: this.#addressPredicate(entity, [...also, group.set]),
       port: ports.add({ include, exclude: entity.notPorts, whenAbsent: false }),
       protocol: group.protocol,
     };
@@ -218,18 +224,30 @@ export class RuleBuilder {
 
   /** Rules that jump over the rule for packets whose address, protocol and port a negated name stands for. */
   #skips(rule: Rule, entity: EntityRule, isDestination: boolean): number[] {
-    const groups = this.#portGroups.find(entity.notNamedPorts, entity.selector, entity.notSelector, rule.protocol);
+    const groups = this.#selected.ofPortNames(entity.notNamedPorts, entity.selector, entity.notSelector, rule.protocol);
     return groups.map((group) => {
-      const address = this.addresses.predicate([this.#addressSet(group.addresses)], []);
+      const address = this.#addresses.predicate([group.set], []);
       const exactly = { include: [{ min: group.port, max: group.port }], exclude: [], whenAbsent: false };
       const side = isDestination
         ? { destination: address, destinationPort: this.destinationPorts.add(exactly) }
         : { source: address, sourcePort: this.sourcePorts.add(exactly) };
       return this.#add(
         { ...ANY_PACKET, action: RuleAction.JUMP, protocol: group.protocol, ...side },
-        { verdict: "skip", reason: "policy", direction: "ingress", tier: undefined, rule: undefined },
+        SKIP,
       );
     });
+  }
+
+  /** The backends of a service by protocol and port. */
+  #backendGroups(backends: readonly ServiceBackend[]): PortGroup[] {
+    const groups = new Map<number, { readonly protocol: number; readonly port: number; readonly addresses: Address[] }>();
+    for (const { protocol, port, address } of backends) {
+      const key = protocol * 65536 + port;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { protocol, port, addresses: [address] });
+      else group.addresses.push(address);
+    }
+    return [...groups.values()].map(({ protocol, port, addresses }) => ({ protocol, port, set: this.#addressSet(addresses) }));
   }
 
   #impliedRule(key: string, make: () => [BuiltRule, RuleInfo]): number {
@@ -241,43 +259,27 @@ export class RuleBuilder {
     return id;
   }
 
-  #add(rule: BuiltRule, info: RuleInfo): number {
-    this.built.push(rule);
+  #add({ action, source, destination, ...form }: BuiltRule, info: RuleInfo): number {
+    this.#actions.push(action);
+    this.keys.push({ source, destination, destinationPort: form.destinationPort, form: this.forms.add(form) });
     this.info.push(info);
-    return this.built.length - 1;
+    return this.info.length - 1;
   }
 
   /** SEMANTICS 1.9: notSelector narrows a positive selector by labels, or alone excludes by address. */
   #addressPredicate(entity: EntityRule, also: readonly number[]): number {
     const include = [...also];
     const exclude: number[] = [];
-    if (entity.nets.length > 0) include.push(this.addresses.netSet(entity.nets));
-    if (entity.notNets.length > 0) exclude.push(this.addresses.netSet(entity.notNets));
+    if (entity.nets.length > 0) include.push(this.#addresses.netSet(entity.nets));
+    if (entity.notNets.length > 0) exclude.push(this.#addresses.netSet(entity.notNets));
     const { selector, notSelector } = entity;
-    if (selector !== undefined) include.push(this.#selectorSet(selector, notSelector));
-    else if (notSelector !== undefined) exclude.push(this.#selectorSet(notSelector, undefined));
-    return this.addresses.predicate(include, exclude);
-  }
-
-  #selectorSet(selector: Selector, notSelector: Selector | undefined): number {
-    const key = notSelector === undefined ? selector.key : `(${selector.key}) minus (${notSelector.key})`;
-    return this.addresses.selectorSet(key, () => {
-      const endpoints = this.#endpoints.select(selector.root);
-      const sets = this.#networkSets.select(selector.root);
-      if (notSelector === undefined) return [...endpoints.flatMap(hostPrefixes), ...sets.flatMap((set) => set.nets)];
-      const without = new Set<Endpoint | NetworkSet>([
-        ...this.#endpoints.select(notSelector.root),
-        ...this.#networkSets.select(notSelector.root),
-      ]);
-      return [
-        ...endpoints.filter((endpoint) => !without.has(endpoint)).flatMap(hostPrefixes),
-        ...sets.filter((set) => !without.has(set)).flatMap((set) => set.nets),
-      ];
-    });
+    if (selector !== undefined) include.push(this.#selected.ofSelector(selector, notSelector));
+    else if (notSelector !== undefined) exclude.push(this.#selected.ofSelector(notSelector, undefined));
+    return this.#addresses.predicate(include, exclude);
   }
 
   #addressSet(addresses: readonly Address[]): number {
-    return this.addresses.netSet(addresses.map(hostPrefix));
+    return this.#addresses.netSet(addresses.map(hostPrefix));
   }
 }
 
@@ -290,14 +292,6 @@ function joinProtocols(protocols: readonly (number | undefined)[]): number | "no
     joined = protocol;
   }
   return joined ?? ANY_PROTOCOL;
-}
-
-function hostPrefixes(endpoint: Endpoint): Cidr[] {
-  return (endpoint.kind === "HostEndpoint" ? endpoint.expectedIPs : endpoint.addresses).map(hostPrefix);
-}
-
-function hostPrefix(address: Address): Cidr {
-  return { ...address, prefix: addressBits(address.family) };
 }
 
 /**

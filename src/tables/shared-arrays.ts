@@ -17,12 +17,6 @@ export function sharedUint8(source: ArrayLike<number>): Uint8Array {
   return array;
 }
 
-export function sharedInt16(source: ArrayLike<number>): Int16Array {
-  const array = new Int16Array(new SharedArrayBuffer(source.length * 2));
-  array.set(source);
-  return array;
-}
-
 /** Lists back to back: list i is values[start[i] .. start[i + 1]). */
 export interface PackedLists {
   readonly start: Uint32Array;

@@ -4,7 +4,7 @@
  * here, at compile time. Index 65536 stands for "the packet has no such field".
  */
 import { ListInterner } from "./list-interner.ts";
-import { packLists, sharedUint16, sharedUint32, type PackedLists } from "./shared-arrays.ts";
+import { packLists, sharedUint16, type PackedLists } from "./shared-arrays.ts";
 
 export const NO_VALUE = 65536;
 
@@ -13,9 +13,6 @@ export interface ValueClasses {
   readonly classOf: Uint16Array;
   /** Class to predicates, ascending; predicate 0 ("any") is implied and not listed. */
   readonly predicates: PackedLists;
-  /** Bit (class, predicate): word class * words + (predicate >> 5), bit predicate & 31. */
-  readonly member: Uint32Array;
-  readonly words: number;
 }
 
 export interface ValueRange {
@@ -36,6 +33,9 @@ export class ValuePredicates {
   readonly #ids = new Map<string, number>();
   readonly #predicates: ValuePredicate[] = [{ include: undefined, exclude: [], whenAbsent: true }];
 
+  #built: ValueClasses | undefined;
+  #builtOf = 0;
+
   add(predicate: ValuePredicate): number {
     if (predicate.include === undefined && predicate.exclude.length === 0 && predicate.whenAbsent) return 0;
     const key = `${rangesKey(predicate.include)}!${rangesKey(predicate.exclude)}!${predicate.whenAbsent}`;
@@ -48,7 +48,14 @@ export class ValuePredicates {
     return id;
   }
 
+  /** The same classes as before when there is no new predicate. */
   build(): ValueClasses {
+    if (this.#built === undefined || this.#builtOf !== this.#predicates.length) this.#built = this.#build();
+    this.#builtOf = this.#predicates.length;
+    return this.#built;
+  }
+
+  #build(): ValueClasses {
     const starts = new Map<number, number[]>();
     const ends = new Map<number, number[]>();
     const at = (map: Map<number, number[]>, value: number): number[] => {
@@ -78,13 +85,7 @@ export class ValuePredicates {
     }
     classOf[NO_VALUE] = 0;
 
-    const words = (this.#predicates.length + 31) >>> 5;
-    const member = sharedUint32(interner.lists.length * words);
-    interner.lists.forEach((list, cls) => {
-      member[cls * words] |= 1;
-      for (const id of list) member[cls * words + (id >>> 5)] |= 1 << (id & 31);
-    });
-    return { classOf, predicates: packLists(interner.lists), member, words };
+    return { classOf, predicates: packLists(interner.lists) };
   }
 
   #absent(): number[] {

@@ -6,35 +6,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluateEndpoint } from "../../src/policy/evaluate.ts";
 import { evaluatePending } from "../../src/policy/pending.ts";
-import type { Decision, PolicyClass, PolicyPacket } from "../../src/policy/decision.ts";
-import type { Direction, ResourceSet } from "../../src/resources/types.ts";
+import type { PolicyPacket } from "../../src/policy/decision.ts";
+import type { ResourceSet } from "../../src/resources/types.ts";
 import { PacketView } from "../../src/packet/view.ts";
 import { Classifier } from "../../src/tables/classifier.ts";
-import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation } from "../../src/tables/compiled.ts";
+import { NO_PROGRAM, PROGRAM_KINDS } from "../../src/tables/compiled.ts";
 import { compileTables } from "../../src/tables/compile.ts";
 import { arbitraryPacketFor, arbitraryResourceSet } from "../policy/arbitraries.ts";
 import { NODE } from "../policy/build.ts";
+import { decide, inWords, kindsOf } from "./decisions.ts";
 import { loadView } from "./load-view.ts";
 
-
-const KINDS: readonly (readonly [number, PolicyClass, Direction])[] = [
-  [ProgramKind.NORMAL_INGRESS, "normal", "ingress"],
-  [ProgramKind.NORMAL_EGRESS, "normal", "egress"],
-  [ProgramKind.FORWARD_INGRESS, "forward", "ingress"],
-  [ProgramKind.FORWARD_EGRESS, "forward", "egress"],
-  [ProgramKind.PREDNAT_INGRESS, "preDNAT", "ingress"],
-  [ProgramKind.UNTRACKED_INGRESS, "untracked", "ingress"],
-  [ProgramKind.UNTRACKED_EGRESS, "untracked", "egress"],
-];
 const SETS = 250;
 const PACKETS = 60;
-
-function decide(compilation: Compilation, classifier: Classifier, program: number, view: PacketView): Decision {
-  const rule = classifier.classify(program, view);
-  const info = compilation.rules[rule];
-  const logged = [...classifier.logged.subarray(0, classifier.loggedCount)].map((id) => compilation.rules[id].rule);
-  return { verdict: info.verdict, reason: info.reason, tier: info.tier, rule: info.rule, logged } as Decision;
-}
 
 interface Compared {
   /** Decisions in force. */
@@ -52,8 +36,7 @@ function compare(set: ResourceSet, packets: readonly PolicyPacket[], memoEntries
   const view = new PacketView();
   const compared = { enforced: 0, pending: 0, changed: 0 };
   for (const [index, endpoint] of endpoints.entries()) {
-    for (const [kind, policyClass, direction] of KINDS) {
-      if (endpoint.kind === "WorkloadEndpoint" && policyClass !== "normal") continue;
+    for (const { kind, policyClass, direction } of kindsOf(endpoint)) {
       const at = index * PROGRAM_KINDS + kind;
       const program = compilation.tables.endpointPrograms[at];
       // Without a program the pending decisions are those in force.
@@ -80,10 +63,6 @@ function compare(set: ResourceSet, packets: readonly PolicyPacket[], memoEntries
     }
   }
   return compared;
-}
-
-function inWords(value: object): string {
-  return JSON.stringify(value, (_, field: unknown) => (typeof field === "bigint" ? `0x${field.toString(16)}` : field));
 }
 
 describe("compiled tables against the reference evaluator", () => {

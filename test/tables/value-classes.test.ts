@@ -4,9 +4,7 @@ import { NO_VALUE, ValuePredicates, type ValueClasses } from "../../src/tables/v
 function satisfied(classes: ValueClasses, value: number): number[] {
   const cls = classes.classOf[value];
   const { start, values } = classes.predicates;
-  const list = [...values.subarray(start[cls], start[cls + 1])];
-  for (const id of list) expect((classes.member[cls * classes.words + (id >>> 5)] >>> (id & 31)) & 1).toBe(1);
-  return list;
+  return [...values.subarray(start[cls], start[cls + 1])];
 }
 
 describe("value classes", () => {
