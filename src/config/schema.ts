@@ -75,7 +75,6 @@ const sections = {
   queue: section({
     backend: oneOf(["native", "nfqueue"]).default("native"),
     number: wholeNumber(0, 65_535).default(100),
-    workers: wholeNumber(1, 64).default(1),
     maxLength: wholeNumber(16, 1_000_000).default(8192),
     copyRange: wholeNumber(64, 65_535).default(512),
     gatherMicros: wholeNumber(0, 1000).default(20),
@@ -92,6 +91,7 @@ const sections = {
   }),
   datapath: section({
     offload: oneOf(["connmark", "none"]).default("connmark"),
+    workers: wholeNumber(1, 64).optional(),
   }),
   flows: section({
     capacity: wholeNumber(1024, 16_777_216).optional(),

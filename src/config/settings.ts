@@ -3,7 +3,7 @@
  * checked: every default filled in, every path absolute, marks disjoint.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
@@ -14,6 +14,8 @@ import { nearest } from "./nearest.ts";
 import { knownKeys, settingsSchema } from "./schema.ts";
 
 const DEFAULT_SETTINGS_FILE = "/etc/rampart/rampart.yaml";
+/** More of them only help a host that judges millions of packets a second. */
+const MOST_DEFAULT_WORKERS = 8;
 const DEFAULT_POLICY_DIRECTORY = "policy.d";
 const MINIMUM_RECEIVE_BUFFER = 32 * 1024 * 1024;
 /** Kernel memory a queued packet's message takes besides the copied bytes (skb, shared info, metadata). */
@@ -38,7 +40,6 @@ export interface Settings {
     readonly backend: "native" | "nfqueue";
     /** First queue; workers use `number` to `number + workers - 1`. */
     readonly number: number;
-    readonly workers: number;
     /** Packets the kernel holds a queue. */
     readonly maxLength: number;
     /** Bytes of each packet that are looked at. */
@@ -55,6 +56,8 @@ export interface Settings {
   readonly datapath: {
     /** connmark: decided connections stay in the kernel; none: every packet is judged in userspace. */
     readonly offload: "connmark" | "none";
+    /** Threads that read queues, one each. */
+    readonly workers: number;
   };
   /** What a policy change means for live connections: they are judged again, or go on as in Calico. */
   readonly established: "rejudge" | "keep";
@@ -118,6 +121,7 @@ function complete(written: Written, directory: string): Settings {
       ...written.policy,
       paths: (written.policy.paths ?? [DEFAULT_POLICY_DIRECTORY]).map((path) => resolve(directory, path)),
     },
+    datapath: { ...written.datapath, workers: workersOf(written) },
     queue: {
       ...queue,
       receiveBuffer: queue.receiveBuffer ?? Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)),
@@ -125,6 +129,12 @@ function complete(written: Written, directory: string): Settings {
     flows: { capacity: written.flows.capacity ?? CAPACITY[written.datapath.offload] },
     metrics: written.metrics.listen,
   };
+}
+
+/** By cores unless told: half of them, because the kernel's part of each packet needs the others. */
+function workersOf({ datapath, queue }: Written): number {
+  const ofCores = Math.min(MOST_DEFAULT_WORKERS, Math.max(1, Math.floor(availableParallelism() / 2)));
+  return datapath.workers ?? (queue.backend === "nfqueue" ? 1 : ofCores);
 }
 
 /** What a full queue takes in the socket's receive buffer; less than that loses packets before the queue is full. */
@@ -146,20 +156,21 @@ function conflicts(written: Written, document: SettingsDocument): RampartError[]
       }),
     );
   }
-  if (queue.backend === "nfqueue" && queue.workers > 1) {
+  const workers = workersOf(written);
+  if (queue.backend === "nfqueue" && workers > 1) {
     problems.push(
-      new RampartError("RAMPART_E_CONFIG", `queue.workers: ${queue.workers} workers with the backend nfqueue`, {
-        location: document.locate(["queue", "workers"]),
-        hint: "the package nfqueue runs only on the main thread: set queue.workers to 1, or queue.backend to native",
+      new RampartError("RAMPART_E_CONFIG", `datapath.workers: ${workers} workers with the backend nfqueue`, {
+        location: document.locate(["datapath", "workers"]),
+        hint: "the package nfqueue runs only on the main thread: set datapath.workers to 1, or queue.backend to native",
       }),
     );
   }
   // The backend nfqueue has a second queue for the hooks around routing.
-  const last = queue.number + (queue.backend === "nfqueue" ? 1 : queue.workers - 1);
+  const last = queue.number + (queue.backend === "nfqueue" ? 1 : workers - 1);
   if (last > 65_535) {
     problems.push(
-      new RampartError("RAMPART_E_CONFIG", `queue.workers: the last queue would be ${last}, above 65535`, {
-        location: document.locate(["queue", "workers"]),
+      new RampartError("RAMPART_E_CONFIG", `queue.number: the last queue would be ${last}, above 65535`, {
+        location: document.locate(written.datapath.workers === undefined ? ["queue", "number"] : ["datapath", "workers"]),
         hint: "lower queue.number: each worker reads one queue, counted up from it; the backend nfqueue reads two",
       }),
     );

@@ -77,7 +77,7 @@ export class Daemon {
     this.#pool = new WorkerPool({
       backend: settings.queue.backend,
       firstQueue: settings.queue.number,
-      workers: settings.queue.workers,
+      workers: settings.datapath.workers,
       maxLength: settings.queue.maxLength,
       copyRange: settings.queue.copyRange,
       gather: settings.queue.gatherMicros,

@@ -248,7 +248,7 @@ export function hookConfig(
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,
-    queue: hookQueues(settings.queue),
+    queue: hookQueues(settings),
     marks,
     generation: now.generation,
     outputNat: now.outputNat,
@@ -256,7 +256,7 @@ export function hookConfig(
 }
 
 /** The npm package does not tell the hook a packet comes from: nfqueue/nfqueue-queue.ts has two queues to know it. */
-function hookQueues({ backend, number, workers, failOpen }: Settings["queue"]): HookConfig["queue"] {
+function hookQueues({ queue: { backend, number, failOpen }, datapath: { workers } }: Settings): HookConfig["queue"] {
   const queue = { first: number, count: workers, bypass: failOpen };
   return backend === "nfqueue" ? { ...queue, aroundRouting: number + 1 } : queue;
 }

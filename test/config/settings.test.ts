@@ -1,11 +1,14 @@
 /** The settings file: defaults, limits, and errors that point at the place. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { availableParallelism, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LoadedSettings } from "../../src/config/settings.ts";
 import { loadSettings } from "../../src/config/settings.ts";
 import { RampartError } from "../../src/errors/rampart-error.ts";
+
+/** Half of the cores, at least one, at most eight. */
+const BY_CORES = Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
 
 let directory = "";
 let file = "";
@@ -43,7 +46,6 @@ describe("defaults", () => {
         queue: {
           number: 100,
           backend: "native",
-          workers: 1,
           maxLength: 8192,
           copyRange: 512,
           gatherMicros: 20,
@@ -53,7 +55,7 @@ describe("defaults", () => {
         iptables: { variant: "auto", lockWaitSeconds: 10 },
         marks: { packet: 0xff000000, connection: 0xff00 },
         exemptLoopback: true,
-        datapath: { offload: "connmark" },
+        datapath: { offload: "connmark", workers: BY_CORES },
         established: "rejudge",
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },
@@ -124,8 +126,8 @@ describe("warnings", () => {
 describe("errors", () => {
   it.each([
     ["a number too large", "queue:\n  number: 70000\n", 2, 11, "queue.number: must be a whole number from 0 to 65535"],
-    ["a wrong type", "queue: {workers: many}\n", 1, 18, "queue.workers: must be a whole number from 1 to 64"],
-    ["a fraction", "queue: {workers: 1.5}\n", 1, 18, "queue.workers: must be a whole number from 1 to 64"],
+    ["a wrong type", "datapath: {workers: many}\n", 1, 21, "datapath.workers: must be a whole number from 1 to 64"],
+    ["a fraction", "datapath: {workers: 1.5}\n", 1, 21, "datapath.workers: must be a whole number from 1 to 64"],
     ["yes for a boolean", "queue: {failOpen: yes}\n", 1, 19, "queue.failOpen: must be true or false"],
     ["a variant", "iptables: {variant: nftables}\n", 1, 21, "iptables.variant: must be one of auto, nft, legacy"],
     ["a list for a section", "queue: [1]\n", 1, 8, "queue: must be a mapping of settings"],
@@ -139,9 +141,9 @@ describe("errors", () => {
     ["a relative socket", "control: {socket: run/x.sock}\n", 1, 19, "control.socket: must be an absolute path"],
     ["a long socket", `control: {socket: /${"x".repeat(107)}}\n`, 1, 19, "control.socket: must be at most 107 bytes"],
     ["a log level", "log: {level: loud}\n", 1, 14, "log.level: must be one of trace, debug"],
-    ["workers of a backend that has none", "queue:\n  backend: nfqueue\n  workers: 2\n", 3, 12, "with the backend nfqueue"],
-    ["nfqueue's second queue beyond 65535", "queue: {number: 65535, backend: nfqueue}\n", 1, 8, "the last queue would be 65536"],
-    ["queues beyond 65535", "queue:\n  number: 65535\n  workers: 2\n", 3, 12, "the last queue would be 65536"],
+    ["workers of a backend that has none", "queue: {backend: nfqueue}\ndatapath:\n  workers: 2\n", 3, 12, "with the backend nfqueue"],
+    ["nfqueue's second queue beyond 65535", "queue: {number: 65535, backend: nfqueue}\n", 1, 17, "the last queue would be 65536"],
+    ["queues beyond 65535", "queue: {number: 65535}\ndatapath:\n  workers: 2\n", 3, 12, "the last queue would be 65536"],
     ["tabs as indentation", "queue:\n\tnumber: 1\n", 2, 1, "not valid YAML"],
     ["a key twice", "node: a\nnode: b\n", 2, 1, "not valid YAML"],
     ["two documents", "node: a\n---\nnode: b\n", 2, 1, "not valid YAML"],

@@ -84,12 +84,12 @@ describe.runIf(existsSync(fileURLToPath(PACKAGE)))("queue.backend nfqueue", () =
   });
 
   test("more than one worker is refused at its place in the settings", async () => {
-    const settings = { queue: { backend: "nfqueue", workers: 2 } };
+    const settings = { queue: { backend: "nfqueue" }, datapath: { workers: 2 } };
     const refused = startRampart(lab.client, { policies: {}, settings });
     const error = (await refused.then(
       () => undefined,
       (reason: unknown) => reason,
     )) as RampartStartError;
-    expect(error.stderr).toMatch(/rampart\.yaml:\d+:\d+: RAMPART_E_CONFIG queue\.workers: 2 workers with the backend nfqueue/);
+    expect(error.stderr).toMatch(/rampart\.yaml:\d+:\d+: RAMPART_E_CONFIG datapath\.workers: 2 workers with the backend nfqueue/);
   });
 });

@@ -125,7 +125,7 @@ describe("several workers", () => {
   beforeAll(async () => {
     lab = await Lab.create();
     const policies = { "policy.yaml": ETH0 + allowPorts("in", "ingress", 8080, 9999) + allowPorts("out", "egress", 8081, 9999) };
-    rampart = await startRampart(lab.shield, { policies, settings: { ...NONE, queue: { workers: 4 } } });
+    rampart = await startRampart(lab.shield, { policies, settings: { datapath: { offload: "none", workers: 4 } } });
   });
   afterAll(async () => {
     await rampart.uninstall();

@@ -51,7 +51,7 @@ test("the packet path is profiled for the time asked, and the daemon goes on", a
 });
 
 test("with several workers each has its file, and a stop writes what there is", async () => {
-  const settings = { queue: { backend: "native", workers: 2 } };
+  const settings = { queue: { backend: "native" }, datapath: { workers: 2 } };
   rampart = await startRampart(lab.shield, { policies, settings, args: ["--profile", join(folder, "two.cpuprofile")] });
   expect(await udpEcho(lab.client, shield, 8080, { timeoutMs: 4000 })).toBe("answered");
   await rampart.signal("SIGTERM");

@@ -51,7 +51,7 @@ describe.each([
     what: "with settings that make no sense",
     code: /RAMPART_E_CONFIG/,
     sentence: /workers/,
-    options: { settings: { queue: { workers: "many" } } },
+    options: { settings: { datapath: { workers: "many" } } },
   },
 ])("started $what", ({ code, sentence, options }) => {
   test("it says so in one clear sentence, exits with an error and leaves nothing behind", async () => {
