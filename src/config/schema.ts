@@ -77,7 +77,7 @@ const sections = {
     number: wholeNumber(0, 65_535).default(100),
     maxLength: wholeNumber(16, 1_000_000).default(8192),
     copyRange: wholeNumber(64, 65_535).default(512),
-    gatherMicros: wholeNumber(0, 1000).default(20),
+    gatherMicros: wholeNumber(0, 1000).default(0),
     receiveBuffer: wholeNumber(64 * 1024, 1024 * MIB).optional(),
     failOpen: flag.default(false),
   }),

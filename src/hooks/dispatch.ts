@@ -8,7 +8,7 @@ import { formatCidr } from "../address/address.ts";
 import type { HookConfig } from "./hook-config.ts";
 import type { HookName } from "./hook-point.ts";
 import { checkInterfaceName } from "./interface-name.ts";
-import { undecidedMatch } from "./match.ts";
+import { judgedMatch } from "./match.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
 import { serviceLoopRules } from "./service-loop.ts";
 import { tunnelInRules, tunnelOutRules } from "./tunnels.ts";
@@ -96,7 +96,7 @@ function postroutingRules(config: HookConfig): string[] {
   return [
     // First, because it is all that most packets meet here.
     rule("not-postponed", `-m mark --mark 0x0/${hex((marks.rawBit | marks.verdictBits) >>> 0)}`, "RETURN"),
-    gotoRule("judged", undecidedMatch(config).replace("--mark", "! --mark"), decide),
+    gotoRule("judged", judgedMatch(config), decide),
     ...passed,
     ...governed,
   ];

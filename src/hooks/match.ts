@@ -22,6 +22,11 @@ export function undecidedMatch({ marks }: HookConfig): string {
   return `-m mark --mark 0x0/${hex(marks.verdictBits)}`;
 }
 
+/** The packet carries a verdict of some generation. */
+export function judgedMatch({ marks }: HookConfig): string {
+  return `-m mark ! --mark 0x0/${hex(marks.verdictBits)}`;
+}
+
 /**
  * The fast path's match. A verdict that came back is left for its own rule, which clears it, also when the
  * connection is allowed by now.

@@ -20,7 +20,7 @@ import type { Family } from "../address/address.ts";
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
 import { NO_CHAINS } from "./chain-plan.ts";
 import { decisionChain, dispatchRules, WORKLOAD_CHAIN } from "./dispatch.ts";
-import { askChain, filterDecision, questionRules, workloadDecision } from "./filter-decision.ts";
+import { askChain, type FilterHook, filterDecision, questionRules, workloadDecision } from "./filter-decision.ts";
 import type { HookConfig } from "./hook-config.ts";
 import type { HookName } from "./hook-point.ts";
 import { HOOK_POINTS, HOOKS, TABLES } from "./hook-point.ts";
@@ -29,7 +29,9 @@ import { rule, targetOf } from "./rule.ts";
 import {
   DEFRAGMENT_CHAIN,
   defragmentRules,
+  judgedChain,
   statelessFilterDecision,
+  statelessJudgedRules,
   statelessPostroutingDecision,
   statelessWorkloadDecision,
 } from "./stateless-decision.ts";
@@ -91,20 +93,27 @@ function decisionChains(config: HookConfig, hook: HookName, family: Family): [st
         [TUNNEL_IN_CHAIN, tunnelIn(config, family)],
         [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
         [WORKLOAD_CHAIN, (stateless ? statelessWorkloadDecision : workloadDecision)(config, family)],
-        [askChain(hook), questionRules(config, hook)],
+        askedOrJudged(config, hook),
       ];
     case "FORWARD":
       return [
         [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
-        [askChain(hook), questionRules(config, hook)],
+        askedOrJudged(config, hook),
       ];
     case "OUTPUT":
       return [
         [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
         [TUNNEL_OUT_CHAIN, tunnelOut(config, family)],
-        [askChain(hook), questionRules(config, hook)],
+        askedOrJudged(config, hook),
       ];
   }
+}
+
+/** What a decision chain of the filter table hands packets on to. */
+function askedOrJudged(config: HookConfig, hook: FilterHook): [string, string[]] {
+  return config.offload === "none"
+    ? [judgedChain(hook), statelessJudgedRules(config)]
+    : [askChain(hook), questionRules(config, hook)];
 }
 
 function checkNumbers({ queue, marks, generation }: HookConfig): void {

@@ -11,7 +11,7 @@ import type { FilterHook } from "./filter-decision.ts";
 import { ownErrorMatches } from "./filter-decision.ts";
 import type { HookConfig } from "./hook-config.ts";
 import { PacketVerdict } from "./marks.ts";
-import { anyVerdictMatch, aroundRoutingQueueRule, queueRule } from "./match.ts";
+import { anyVerdictMatch, aroundRoutingQueueRule, judgedMatch, queueRule } from "./match.ts";
 import { workloadNeighbourRules } from "./neighbour-discovery.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
 import { acceptsBeforeRouting, untracksInbound, untracksOutbound } from "./scope.ts";
@@ -31,9 +31,9 @@ export function defragmentRules(): string[] {
 
 export function statelessFilterDecision(config: HookConfig, hook: FilterHook, family: Family): string[] {
   return [
-    ...comeBackRules(config),
+    gotoRule("judged", judgedMatch(config), judgedChain(hook)),
     ...untrackedRules(config, hook),
-    ...stageRules(config, hook !== "OUTPUT" && acceptsBeforeRouting(config)),
+    ...(needsStage(config, hook) ? stageRules(config, hook !== "OUTPUT" && acceptsBeforeRouting(config)) : []),
     ...(hook === "FORWARD" && untracksInbound(config) ? [untrackedStage(config)] : []),
     // Both belong to one link, so there is none of it to forward.
     ...(family === 6 && hook !== "FORWARD" ? [rule("icmpv6", "-p ipv6-icmp", NEIGHBOUR_CHAIN)] : []),
@@ -44,6 +44,16 @@ export function statelessFilterDecision(config: HookConfig, hook: FilterHook, fa
       : []),
     queueRule(config),
   ];
+}
+
+/** Chain that carries out the verdict of what comes back. */
+export function judgedChain(hook: FilterHook): string {
+  return `RAMPART-${hook}-JUDGED`;
+}
+
+/** A verdict that means nothing here is asked about again. */
+export function statelessJudgedRules(config: HookConfig): string[] {
+  return [...comeBackRules(config), ...stageRules(config, false), queueRule(config)];
 }
 
 /**
@@ -98,6 +108,14 @@ function untrackedRules(config: HookConfig, hook: FilterHook): string[] {
     rule("accepted", acceptedBy(generation), ALLOW_CHAIN),
     rule("accepted-next", acceptedBy(marks.nextGeneration(generation)), next(ALLOW_CHAIN)),
   ];
+}
+
+/**
+ * The bits below mean something to userspace only after the raw and mangle hooks, and for what this host sends itself
+ * over loopback, which any program with the right to may have marked.
+ */
+function needsStage(config: HookConfig, hook: FilterHook): boolean {
+  return hook !== "FORWARD" || acceptsBeforeRouting(config) || untracksInbound(config);
 }
 
 /** Whatever somebody left in the mark. `keepAccepted`: userspace must see that bit. */

@@ -48,7 +48,7 @@ describe("defaults", () => {
           backend: "native",
           maxLength: 8192,
           copyRange: 512,
-          gatherMicros: 20,
+          gatherMicros: 0,
           receiveBuffer: 33_554_432,
           failOpen: false,
         },

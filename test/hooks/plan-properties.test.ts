@@ -88,7 +88,7 @@ describe("for every configuration", () => {
     fc.assert(
       fc.property(configs, families, (config, family) => {
         for (const { table, name, rules } of planHooks(config, family).chains) {
-          if (!/-(DECIDE|WORKLOAD|ASK)$/.test(name)) continue;
+          if (!/-(DECIDE|WORKLOAD|ASK|JUDGED)$/.test(name)) continue;
           expect(targetOf(rules.at(-1) as string)).toBe("NFQUEUE");
           const forbidden = table === "filter" ? "-j RETURN" : "-j ACCEPT";
           expect(rules.filter((rule) => rule.includes(forbidden))).toEqual([]);

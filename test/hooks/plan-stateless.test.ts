@@ -40,8 +40,7 @@ describe("without offload", () => {
 
   test("INPUT carries out what comes back, lets failsafes pass and queues everything else", () => {
     expect(chain(stateless(), 4, "RAMPART-INPUT-DECIDE")).toEqual([
-      "-m mark --mark 0x3000000/0x3000000 -g RAMPART-RETURN",
-      "-m mark --mark 0x2000000/0x3000000 -j RAMPART-REJECT",
+      "-m mark ! --mark 0x0/0x3000000 -g RAMPART-INPUT-JUDGED",
       "-j MARK --set-xmark 0x0/0x1c000000",
       "-p tcp -m tcp --dport 22 -j ACCEPT",
       "-p udp -m udp --dport 68 -m recent --set --name rampart-inbound --mask 255.255.255.255 --rsource "
@@ -51,6 +50,21 @@ describe("without offload", () => {
       "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m tcp --sport 179 -j ACCEPT",
       "-j NFQUEUE --queue-num 100",
     ]);
+  });
+
+  test("what comes back is returned or refused; a verdict that means nothing is asked about again", () => {
+    expect(chain(stateless(), 4, "RAMPART-INPUT-JUDGED")).toEqual([
+      "-m mark --mark 0x3000000/0x3000000 -g RAMPART-RETURN",
+      "-m mark --mark 0x2000000/0x3000000 -j RAMPART-REJECT",
+      "-j MARK --set-xmark 0x0/0x1c000000",
+      "-j NFQUEUE --queue-num 100",
+    ]);
+  });
+
+  test("a forwarded packet meets two rules, unless a hook before FORWARD leaves a word in its mark", () => {
+    expect(chain(stateless({ forward: EVERYWHERE }), 4, "RAMPART-FORWARD-DECIDE")).toHaveLength(2);
+    const marked = stateless({ forward: EVERYWHERE, preDNAT: EVERYWHERE });
+    expect(chain(marked, 4, "RAMPART-FORWARD-DECIDE")).toContain("-j MARK --set-xmark 0x0/0x14000000");
   });
 
   test("OUTPUT remembers whom a failsafe datagram asks, and lets the kernel refuse and report", () => {
