@@ -12,6 +12,7 @@ const EITHER_OFFLOAD = [
   "test/e2e/default-deny.test.ts",
   "test/e2e/endpoints.test.ts",
   "test/e2e/forward.test.ts",
+  "test/e2e/last-good.test.ts",
   "test/e2e/pods.test.ts",
   "test/e2e/reload.test.ts",
   "test/e2e/reject.test.ts",

@@ -2,8 +2,8 @@
 import { loadSettings } from "../config/settings.ts";
 import { endpointScope } from "../daemon/endpoint-scope.ts";
 import { hookConfig, localEndpoints } from "../daemon/enforcer.ts";
-import { PolicyError } from "../daemon/daemon.ts";
 import { loadOptions } from "../daemon/load-options.ts";
+import { PolicyError } from "../daemon/policy-error.ts";
 import { formatError } from "../errors/rampart-error.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import { ipv6Support } from "../hooks/variant.ts";

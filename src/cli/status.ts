@@ -31,7 +31,7 @@ function statusPage(status: DaemonStatus): string {
   const families = hooks.families.length === 0 ? "none" : hooks.families.join(" and ");
   const hooksState = hooks.problems.length === 0 ? "in place" : "NOT as they should be";
   const sections: [name: string, lines: string[]][] = [
-    ["policy", [`${status.policies} policies, generation ${status.generation}`, ...reloadLines(status)]],
+    ["policy", [...fallbackLines(status), policyLine(status), ...reloadLines(status)]],
     ["staged", stagedLines(status)],
     ["endpoints", endpointLines(status)],
     ["hooks", [`iptables-${hooks.variant}, ${families}: ${hooksState}`, ...hooks.problems]],
@@ -41,7 +41,8 @@ function statusPage(status: DaemonStatus): string {
     ["overload", [status.failOpen ? "OPEN: packets pass unjudged (failOpen)" : "closed: packets are dropped"]],
     ["warnings", status.warnings],
   ];
-  const head = `rampart ${status.version} on ${status.node}: ${status.state} for ${duration(status.uptimeSeconds)}`;
+  const state = status.inForce?.source === "open" && status.state === "enforcing" ? "NOT enforcing" : status.state;
+  const head = `rampart ${status.version} on ${status.node}: ${state} for ${duration(status.uptimeSeconds)}`;
   return [`${head}, pid ${status.pid}`, ...sections.flatMap(([name, lines]) => section(name, lines))].join("\n");
 }
 
@@ -49,10 +50,29 @@ function section(name: string, lines: readonly string[]): string[] {
   return lines.map((line, i) => `  ${(i === 0 ? name : "").padEnd(10)} ${line}`);
 }
 
-function reloadLines({ lastReload }: DaemonStatus): string[] {
-  const { at, ok, durationMs, errors } = lastReload;
+function policyLine({ policies, generation }: DaemonStatus): string {
+  return `${policies} policies, generation ${generation}`;
+}
+
+function reloadLines(status: DaemonStatus): string[] {
+  const { at, ok, durationMs, errors } = status.lastReload;
   if (ok) return [`last reload ${at}, ok in ${Math.round(durationMs)} ms`];
-  return [`last reload ${at} FAILED, the policy before it stays in force:`, ...errors];
+  const stays = fallbackLines(status).length > 0 ? "what is said above stays" : "the policy before it stays";
+  return [`last reload ${at} FAILED, ${stays} in force:`, ...errors];
+}
+
+/** Nothing where the policy files are in force. */
+function fallbackLines({ inForce }: DaemonStatus): string[] {
+  switch (inForce?.source) {
+    case "last-good":
+      return [`DEGRADED: the LAST GOOD SET is in force, written ${inForce.savedAt ?? "at an unknown time"}`];
+    case "closed":
+      return ["DEGRADED: CLOSED, only failsafe ports are open; there is no last good set"];
+    case "open":
+      return ["DEGRADED: OPEN, nothing is protected; there is no last good set, and startup is open"];
+    default:
+      return [];
+  }
 }
 
 function stagedLines({ staged }: DaemonStatus): string[] {

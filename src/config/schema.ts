@@ -53,6 +53,8 @@ const listen = z.string({ error: 'must be "host:port" or "off"' }).transform((va
   return { host: parts[1] ?? parts[2] ?? "", port };
 });
 
+const directory = text("an absolute path").refine((path) => isAbsolute(path), { error: "must be an absolute path" });
+
 const socketPath = text("an absolute path").superRefine((path, context) => {
   if (!isAbsolute(path)) context.addIssue({ code: "custom", message: "must be an absolute path" });
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
@@ -113,6 +115,8 @@ export const settingsSchema = section({
   node: text("this host's name, as HostEndpoints write it in spec.node").optional(),
   exemptLoopback: flag.default(true),
   established: oneOf(["rejudge", "keep"]).default("rejudge"),
+  startup: oneOf(["closed", "open"]).default("closed"),
+  stateDirectory: directory.default("/var/lib/rampart"),
   policy: sections.policy.prefault({}),
   queue: sections.queue.prefault({}),
   iptables: sections.iptables.prefault({}),

@@ -61,6 +61,10 @@ export interface Settings {
   };
   /** What a policy change means for live connections: they are judged again, or go on as in Calico. */
   readonly established: "rejudge" | "keep";
+  /** What a start means when the policy files have errors and no last good set is there: daemon/startup-set.ts. */
+  readonly startup: "closed" | "open";
+  /** Absolute; holds the last good set. */
+  readonly stateDirectory: string;
   readonly flows: { readonly capacity: number };
   readonly log: { readonly level: string; readonly format: "json" | "pretty"; readonly deniedPerSecond: number };
   /** undefined: switched off. */

@@ -44,10 +44,20 @@ const schema = z.object({
     durationMs: z.number(),
     errors: z.array(z.string()),
   }),
+  /** What is in force; absent from a daemon that starts only with good files. */
+  inForce: z
+    .object({
+      source: z.enum(["files", "last-good", "closed", "open"]),
+      /** Of the last good set: when it was written, ISO 8601, UTC. */
+      savedAt: z.string().optional(),
+    })
+    .optional(),
   warnings: z.array(z.string()),
 });
 
 export type DaemonStatus = z.infer<typeof schema>;
+/** Where the set in force comes from: the policy files, or what a start with errors in them fell back to. */
+export type InForce = NonNullable<DaemonStatus["inForce"]>;
 
 /** Checks a daemon's answer. @throws RampartError RAMPART_E_CONTROL_VERSION if it has another shape. */
 export function parseDaemonStatus(value: unknown): DaemonStatus {

@@ -4,7 +4,8 @@
  *
  *   settings, policies, rights -> control socket -> queues -> tables -> hooks -> ready
  *
- * A start that fails leaves nothing behind. A stop leaves the hooks: until the
+ * Policy files with errors are no reason not to start: fallback.ts says what is
+ * enforced until they are mended. A start that fails leaves nothing behind. A stop leaves the hooks: until the
  * next start, established connections and failsafe ports work and nothing new
  * passes; `rampart hooks remove` takes them away.
  */
@@ -26,9 +27,12 @@ import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
 import type { LoadResult } from "../resources/load.ts";
 import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
-import { Enforcer } from "./enforcer.ts";
+import { type Enforced, Enforcer } from "./enforcer.ts";
+import { type Fallback, fallbacks } from "./fallback.ts";
+import { LastGoodStore } from "./last-good-store.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
+import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
 import { notifyService } from "./service-notify.ts";
@@ -49,6 +53,7 @@ export class Daemon {
   readonly #marks: MarkLayout;
   readonly #source: PolicySource;
   readonly #state: DaemonState;
+  readonly #lastGood: LastGoodStore;
   readonly #ledger = new RuleHitLedger();
   readonly #staged = new StagedDecisionLedger();
   readonly #pool: WorkerPool;
@@ -74,6 +79,10 @@ export class Daemon {
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
     this.#state = new DaemonState(settings);
+    this.#lastGood = new LastGoodStore({
+      directory: settings.stateDirectory,
+      onFailure: (error) => this.#warn(error.code, formatError(error)),
+    });
     this.#pool = new WorkerPool({
       backend: settings.queue.backend,
       firstQueue: settings.queue.number,
@@ -92,16 +101,16 @@ export class Daemon {
     });
   }
 
-  /** Resolves when the policy is in force. @throws RampartError; then everything is as before. */
+  /** Resolves when the policy, or its fallback, is in force. @throws RampartError; then everything is as before. */
   async start(): Promise<void> {
     try {
       // Before the first load, so that no change falls between the two.
       if (this.#settings.policy.watch) await this.#watchFiles();
       const loaded = this.#source.load();
       this.#reportLoad(loaded);
-      if (loaded.errors.length > 0) throw new PolicyError(loaded.errors);
       await this.#open();
-      await this.#enforce(loaded, "start");
+      const errors = await this.#enforceAtStart(loaded);
+      if (errors.length > 0) await this.#enforceFallback(errors);
     } catch (error) {
       await this.#closeEverything();
       throw error;
@@ -109,9 +118,11 @@ export class Daemon {
     this.#follow();
     this.#state.phase = "enforcing";
     notifyService(this.#native, "READY=1");
-    const { generation } = this.#state;
+    const { generation, inForce } = this.#state;
     const { variant } = this.#installer;
-    this.#log.info({ generation, node: this.#settings.node, variant, pid: process.pid }, "enforcing");
+    const fields = { generation, node: this.#settings.node, variant, inForce: inForce.source, pid: process.pid };
+    if (inForce.source === "open") this.#log.error(fields, "NOT enforcing");
+    else this.#log.info(fields, "enforcing");
     if (this.#changedAtStart) void this.reload("files");
     await this.#profile?.start();
   }
@@ -186,6 +197,7 @@ export class Daemon {
           ledger: this.#ledger,
           staged: this.#staged,
           tap: this.#tap,
+          lastGood: this.#lastGood,
         }),
       );
       this.#metrics = new MetricsServer({
@@ -232,25 +244,63 @@ export class Daemon {
     }
   }
 
+  /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
+  async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
+    if (loaded.errors.length > 0) return loaded.errors;
+    try {
+      await this.#enforce(loaded, "start");
+      return [];
+    } catch (error) {
+      if (!isPolicyFault(error)) throw error;
+      this.#log.error({ code: error.code }, formatError(error));
+      return [error];
+    }
+  }
+
+  async #enforceFallback(errors: readonly RampartError[]): Promise<void> {
+    const candidates = await fallbacks(this.#settings, this.#lastGood, this.#log);
+    const last = candidates.at(-1);
+    for (const candidate of candidates) {
+      // A reload may have found the files mended meanwhile.
+      if (this.#enforcer.current !== undefined) return;
+      try {
+        await this.#fallBack(candidate, errors);
+        return;
+      } catch (error) {
+        if (candidate === last || !isPolicyFault(error)) throw error;
+        this.#log.error({ code: error.code }, `the last good set cannot be enforced: ${formatError(error)}`);
+      }
+    }
+  }
+
+  async #fallBack({ inForce, loaded, spare, message }: Fallback, errors: readonly RampartError[]): Promise<void> {
+    this.#reportLoad(loaded);
+    const enforced = await this.#enforcer.enforce(loaded.resources, { spare });
+    this.#state.fellBack(enforced, inForce, this.#warningsOf(loaded, enforced), errors.map(formatError));
+    this.#log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: this.#state.generation }, message);
+  }
+
   async #enforce(loaded: LoadResult, reason: string): Promise<void> {
     const began = performance.now();
     const enforced = await this.#enforcer.enforce(loaded.resources);
     const durationMs = Math.round((performance.now() - began) * 10) / 10;
-    const warnings = [
-      ...loaded.warnings.map(formatWarning),
-      ...enforced.scope.choice.warnings,
-    ];
-    this.#state.enforced(enforced, durationMs, warnings);
-    for (const warning of enforced.scope.choice.warnings) this.#log.warn({ code: "RAMPART_W_ENDPOINT" }, warning);
-    for (const { endpoint, reason: why } of enforced.scope.choice.inactive) {
-      this.#log.warn({ code: "RAMPART_W_ENDPOINT_INACTIVE", endpoint: endpoint.name }, why);
-    }
+    this.#state.enforced(enforced, durationMs, this.#warningsOf(loaded, enforced));
     this.#log.info(
       { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",
     );
+    this.#lastGood.save(this.#source.textsOf(loaded));
     // The npm package's queue is read in this thread, which must not pause.
     if (this.#settings.queue.backend === "native") this.#memory.soon();
+  }
+
+  /** All of them, those of the endpoints logged. */
+  #warningsOf(loaded: LoadResult, enforced: Enforced): string[] {
+    for (const warning of enforced.scope.choice.warnings) this.#log.warn({ code: "RAMPART_W_ENDPOINT" }, warning);
+    for (const { endpoint, reason: why } of enforced.scope.choice.inactive) {
+      this.#log.warn({ code: "RAMPART_W_ENDPOINT_INACTIVE", endpoint: endpoint.name }, why);
+    }
+    return [...loaded.warnings.map(formatWarning), ...enforced.scope.choice.warnings];
   }
 
   #watchFiles(): Promise<void> {
@@ -351,20 +401,8 @@ export class Daemon {
     await this.#metrics?.close();
     await this.#profile?.finish();
     await this.#pool.close();
+    await this.#lastGood.settled();
     this.#decisions?.drain(this.#pool.eventRings);
     this.#decisions?.stop();
-  }
-}
-
-/** The policy files have errors; each has been reported already. */
-export class PolicyError extends RampartError {
-  readonly errors: readonly RampartError[];
-
-  constructor(errors: readonly RampartError[]) {
-    const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
-    super("RAMPART_E_POLICY", `the policy files have ${count}; nothing was changed`, {
-      hint: "correct them and see with `rampart check`",
-    });
-    this.errors = errors;
   }
 }

@@ -33,6 +33,8 @@ export interface Enforced {
   readonly hooks: HookConfig;
   readonly felix: EffectiveFelix;
   readonly links: readonly NativeInterface[];
+  /** Open connections go on unasked; see `enforce`. */
+  readonly spare: boolean;
 }
 
 export interface EnforcerOptions {
@@ -77,10 +79,14 @@ export class Enforcer {
     return known.find((compilation) => compilation?.tables.generation === generation);
   }
 
-  /** Puts `resources` in force. @throws when a step failed; then what was in force still is. */
-  enforce(resources: ResourceSet): Promise<Enforced> {
+  /**
+   * Puts `resources` in force. With `spare`, for a first set that knows no policy, connections that were open before
+   * go on: what the hooks of an earlier daemon have allowed, under their generation; without such hooks what conntrack
+   * calls established. @throws when a step failed; then what was in force still is.
+   */
+  enforce(resources: ResourceSet, { spare = false }: { readonly spare?: boolean } = {}): Promise<Enforced> {
     this.#changes++;
-    const enforced = this.#serially(() => this.#enforce(resources));
+    const enforced = this.#serially(() => this.#enforce(resources, spare));
     this.#serially(() => this.#carryOver()).catch(this.#options.onCarryOverFailed);
     return enforced;
   }
@@ -103,7 +109,7 @@ export class Enforcer {
       if (sameHooks && !changesKnownInterface(current, scope, links)) {
         this.#options.pool.setInterfaces(scope.interfaces);
         this.#current = { ...current, scope, links };
-      } else await this.#enforce(current.resources);
+      } else await this.#enforce(current.resources, current.spare);
       return governs;
     });
   }
@@ -153,15 +159,17 @@ export class Enforcer {
     await carryConnectionsOver({ native, marks, compilation, links, from, superseded: () => this.#changes !== changes });
   }
 
-  async #enforce(resources: ResourceSet): Promise<Enforced> {
+  async #enforce(resources: ResourceSet, spare: boolean): Promise<Enforced> {
     const { native, pool, installer, settings, marks } = this.#options;
-    const generation = await this.#freshGeneration();
+    const generation = await (spare ? this.#sameGeneration() : this.#freshGeneration());
     const endpoints = localEndpoints(resources, settings.node);
     const compilation = this.#compiler.compile(resources, endpoints, settings.node, generation);
     const links = native.listInterfaces();
     const scope = this.#scope(resources, compilation, links);
     const outputNat = await this.#knowsOutputNat();
-    const hooks = hookConfig(settings, marks, resources, scope, { generation, adoptOlder: this.#adoptOlder, outputNat });
+    const spareOlder = spare && this.#adoptOlder && settings.datapath.offload === "connmark";
+    const now = { generation, adoptOlder: this.#adoptOlder, spareOlder, outputNat };
+    const hooks = hookConfig(settings, marks, resources, scope, now);
     const replaced = this.#current;
     let hits: Float64Array;
     this.#pending = compilation;
@@ -181,8 +189,22 @@ export class Enforcer {
     this.#generation = generation;
     this.#previous = replaced;
     const felix = effectiveFelix(resources, settings.node);
-    this.#current = { resources, compilation, scope, hooks, felix, links };
+    this.#current = { resources, compilation, scope, hooks, felix, links, spare };
     return this.#current;
+  }
+
+  /** The generation that is in the hooks: what it has allowed goes on. The first one, where there is none. */
+  async #sameGeneration(): Promise<number> {
+    const { installer, settings } = this.#options;
+    if (settings.datapath.offload === "none") return this.#freshGeneration();
+    if (this.#generation === 0) this.#generation = (await installer.installedGeneration()) ?? 0;
+    return this.#generation === 0 ? this.#freshGeneration() : this.#generation;
+  }
+
+  /** The policy that follows a set that spared what it found meets it as a first policy does. */
+  get #afterSparing(): boolean {
+    const before = this.#current;
+    return before?.spare === true && (this.#adoptOlder || !before.scope.local.wildcard);
   }
 
   /** The next generation number, with no connection left that carries it from an earlier round. */
@@ -190,7 +212,7 @@ export class Enforcer {
     const { marks, native, installer, settings } = this.#options;
     if (settings.datapath.offload === "none") {
       // No connection carries a generation; those of before a start are picked up until the first change.
-      this.#adoptOlder = this.#generation === 0;
+      this.#adoptOlder = this.#generation === 0 || this.#afterSparing;
       return marks.nextGeneration(this.#generation);
     }
     if (this.#generation === 0) {
@@ -202,7 +224,7 @@ export class Enforcer {
       }
       this.#generation = installed;
     }
-    this.#adoptOlder = false;
+    this.#adoptOlder = this.#afterSparing;
     const next = marks.nextGeneration(this.#generation);
     // From an earlier round, or from a change with this number that failed half way.
     await freeGeneration(native, marks, next);
@@ -226,10 +248,10 @@ export function hookConfig(
   marks: MarkLayout,
   resources: ResourceSet,
   scope: EndpointScope,
-  now: Pick<HookConfig, "generation" | "adoptOlder" | "outputNat">,
+  now: Pick<HookConfig, "generation" | "adoptOlder" | "outputNat"> & { readonly spareOlder?: boolean },
 ): HookConfig {
   const felix = effectiveFelix(resources, settings.node);
-  const keepEstablished = settings.established === "keep";
+  const keepEstablished = settings.established === "keep" || now.spareOlder === true;
   return {
     input: scope.local,
     output: scope.local,

@@ -7,6 +7,7 @@ import { readConntrackUsage } from "../metrics/conntrack-usage.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
 import { parseFailureNames } from "../packet/failure.ts";
+import type { LastGoodStore } from "./last-good-store.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
 import { version, type StatusSources } from "./status.ts";
 import type { TapFeed } from "./tap-feed.ts";
@@ -14,11 +15,13 @@ import type { TapFeed } from "./tap-feed.ts";
 export interface MetricsSources extends StatusSources {
   readonly ledger: RuleHitLedger;
   readonly tap: TapFeed | undefined;
+  readonly lastGood: LastGoodStore;
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
+  const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
   const sum = (gauge: GaugeName): number => pool.queues.reduce((total, { counters }) => total + counters.gauge(gauge), 0);
   return {
@@ -59,6 +62,8 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     events: { lost: sum("eventsLost") },
     tap: { subscribers: tap?.hub.subscribers ?? 0, lost: sum("tapLost") + (tap?.hub.lost ?? 0) },
     hooksRepaired: state.hooksRepaired,
+    fallback: source === "files" ? undefined : source,
+    lastGood: { stored: lastGood.current || source === "last-good", failures: lastGood.failures },
   };
 }
 

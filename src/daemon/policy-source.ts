@@ -2,14 +2,17 @@
  * Where policies come from. Files and directories are the first source; a
  * source only loads and tells of changes, it never applies anything.
  */
+import { dirname, relative } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Settings } from "../config/settings.ts";
-import { type LoadResult, ResourceLoader } from "../resources/load.ts";
+import { type LoadResult, type PolicyText, ResourceLoader } from "../resources/load.ts";
 import { loadOptions } from "./load-options.ts";
 
 export interface PolicySource {
   /** Everything there is, with every error found. */
   load(): LoadResult;
+  /** What a load has read, under names that say the same on another day and in another place. */
+  textsOf(loaded: LoadResult): PolicyText[];
   /** Calls back after changes, once they have been quiet for a while; no change after it resolved is missed. */
   watch(onChange: () => void, onError: (error: unknown) => void): Promise<void>;
   close(): Promise<void>;
@@ -32,6 +35,12 @@ export class FilePolicySource implements PolicySource {
     return this.#loader.load(this.#paths);
   }
 
+  /** Relative to the directory that all policy paths are in. */
+  textsOf({ texts }: LoadResult): PolicyText[] {
+    const above = this.#paths.map((path) => dirname(path)).reduce(commonDirectory);
+    return texts.map(({ file, text }) => ({ file: relative(above, file), text }));
+  }
+
   async watch(onChange: () => void, onError: (error: unknown) => void): Promise<void> {
     const watcher = watch([...this.#paths], { ignoreInitial: true });
     this.#watcher = watcher;
@@ -52,4 +61,10 @@ export class FilePolicySource implements PolicySource {
     clearTimeout(this.#timer);
     await this.#watcher?.close();
   }
+}
+
+function commonDirectory(a: string, b: string): string {
+  let common = a;
+  while (relative(common, b).startsWith("..")) common = dirname(common);
+  return common;
 }

@@ -1,6 +1,6 @@
 /** What the daemon knows of itself, for status, metrics and readiness. */
 import type { Settings } from "../config/settings.ts";
-import type { DaemonStatus } from "../control/status.ts";
+import type { DaemonStatus, InForce } from "../control/status.ts";
 import type { Enforced } from "./enforcer.ts";
 import { governedInterfaces } from "./endpoint-scope.ts";
 import { endpointLabel } from "./packet-record.ts";
@@ -20,6 +20,7 @@ export class DaemonState {
   #warnings: readonly string[] = [];
   #lastReload: DaemonStatus["lastReload"] = { at: new Date().toISOString(), ok: false, durationMs: 0, errors: [] };
   #reloads = { ok: 0, failed: 0 };
+  #inForce: InForce = { source: "files" };
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -54,6 +55,10 @@ export class DaemonState {
     return this.#reloads;
   }
 
+  get inForce(): InForce {
+    return this.#inForce;
+  }
+
   get uptimeSeconds(): number {
     return (performance.now() - this.#began) / 1000;
   }
@@ -62,6 +67,15 @@ export class DaemonState {
     this.#warnings = warnings;
     this.#lastReload = { at: new Date().toISOString(), ok: true, durationMs, errors: [] };
     this.#reloads.ok++;
+    this.#inForce = { source: "files" };
+    this.followed(enforced);
+  }
+
+  /** The policy files have `errors`; what is in force instead comes from elsewhere. */
+  fellBack(enforced: Enforced, inForce: InForce, warnings: readonly string[], errors: readonly string[]): void {
+    this.#warnings = warnings;
+    this.#inForce = inForce;
+    this.reloadFailed(errors);
     this.followed(enforced);
   }
 
@@ -83,10 +97,18 @@ export class DaemonState {
     this.#reloads.failed++;
   }
 
-  /** Ready: the policy is in force and the hooks are in place. */
-  readiness(): { readonly ready: boolean; readonly reason?: string } {
+  /** Ready: a set is in force and its hooks are in place; degraded where it is not that of the policy files. */
+  readiness(): { readonly ready: boolean; readonly reason?: string; readonly degraded?: string } {
     if (this.phase !== "enforcing") return { ready: false, reason: this.phase };
     if (this.hookProblems.length > 0) return { ready: false, reason: this.hookProblems.join("; ") };
-    return { ready: true };
+    const { source } = this.#inForce;
+    if (source === "open") return { ready: false, reason: DEGRADED.open };
+    return source === "files" ? { ready: true } : { ready: true, degraded: DEGRADED[source] };
   }
 }
+
+const DEGRADED = {
+  "last-good": "the policy files have errors; the last good set is in force",
+  closed: "the policy files have errors and there is no last good set; only failsafe ports are open",
+  open: "the policy files have errors and there is no last good set; nothing is protected (startup: open)",
+} as const;

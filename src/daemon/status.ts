@@ -53,6 +53,7 @@ export async function readStatus({ state, pool, enforcer, installer, staged }: S
     },
     flows: pool.queues.reduce((sum, { counters }) => sum + counters.gauge("flows"), 0),
     lastReload: state.lastReload,
+    inForce: state.inForce,
     warnings: [...state.warnings],
   };
 }

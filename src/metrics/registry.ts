@@ -71,6 +71,8 @@ function queueMetric(
   return { type, name: `rampart_queue_${name}`, help, labels: ["queue"], rows };
 }
 
+const STARTUP_MODES = ["closed", "open"] as const;
+
 const STAGED_LABELS = ["direction", "tier", "policy", "rule", "enforced", "pending"] as const;
 
 const DEFINITIONS: readonly Definition[] = [
@@ -233,5 +235,30 @@ const DEFINITIONS: readonly Definition[] = [
     name: "rampart_hooks_repaired_total",
     help: "Times the kernel rules had been changed by somebody else and were put back.",
     rows: (s) => [[s.hooksRepaired]],
+  },
+  {
+    type: "gauge",
+    name: "rampart_last_good_in_force",
+    help: "1 when the policy files had errors at the start and the last good set is enforced in their place.",
+    rows: (s) => [[Number(s.fallback === "last-good")]],
+  },
+  {
+    type: "gauge",
+    name: "rampart_startup_in_force",
+    help: "1 when the policy files had errors at the start and there was no last good set: the setting startup holds.",
+    labels: ["startup"],
+    rows: (s) => STARTUP_MODES.map((startup) => [Number(s.fallback === startup), { startup }]),
+  },
+  {
+    type: "gauge",
+    name: "rampart_last_good_stored",
+    help: "1 when the policy set in force is kept on disk for a start with broken files.",
+    rows: (s) => [[Number(s.lastGood.stored)]],
+  },
+  {
+    type: "counter",
+    name: "rampart_last_good_failures_total",
+    help: "Policy sets that were enforced but could not be kept on disk.",
+    rows: (s) => [[s.lastGood.failures]],
   },
 ];

@@ -19,6 +19,8 @@ interface Readiness {
   readonly ready: boolean;
   /** Why not; one sentence for a person. */
   readonly reason?: string;
+  /** Ready, but not as the policy files want it; one sentence for a person. */
+  readonly degraded?: string;
 }
 
 export interface MetricsServerOptions {

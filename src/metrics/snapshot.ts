@@ -75,4 +75,8 @@ export interface MetricsSnapshot {
   readonly events: { readonly lost: number };
   readonly tap: { readonly subscribers: number; readonly lost: number };
   readonly hooksRepaired: number;
+  /** What is in force in place of policy files with errors; undefined: they are. */
+  readonly fallback: "last-good" | "closed" | "open" | undefined;
+  /** The set in force as it is kept on disk. */
+  readonly lastGood: { readonly stored: boolean; readonly failures: number };
 }

@@ -24,13 +24,19 @@ import { LoadedResources } from "./loaded-resources.ts";
 import type { NestingRebuilder } from "./lost-nesting.ts";
 import type { ContentOptions, Lost } from "./piece-content.ts";
 import type { ProfileReference, TierReference } from "./resource-context.ts";
-import { findFiles, readSource } from "./source-files.ts";
+import { findFiles, readSource, sizeError } from "./source-files.ts";
 import type { ResourceSet } from "./types.ts";
 
 export interface LoadOptions {
   readonly limits?: Partial<LoadLimits>;
   /** Nests documents anew whose indentation is lost (SEMANTICS 0.2); without it they are errors. */
   readonly rebuildNesting?: NestingRebuilder;
+}
+
+/** The text of a policy file, under the name that messages give it. */
+export interface PolicyText {
+  readonly file: string;
+  readonly text: string;
 }
 
 export interface LoadResult {
@@ -40,6 +46,8 @@ export interface LoadResult {
   readonly warnings: readonly LoadWarning[];
   /** The files that were read, in order. */
   readonly files: readonly string[];
+  /** What those of them held that could be read, in order. */
+  readonly texts: readonly PolicyText[];
 }
 
 /** Reads files and directories (see source-files.ts); the order of `paths` only orders messages. */
@@ -70,8 +78,33 @@ export class ResourceLoader {
 
   /** As `loadResources`. */
   load(paths: readonly string[]): LoadResult {
-    const diagnostics = new Diagnostics(this.content.limits.errors, this.content.limits.warnings);
+    const { limits } = this.content;
+    const diagnostics = new Diagnostics(limits.errors, limits.warnings);
     const files = findFiles(paths, diagnostics);
+    return this.loadFiles(files, (file) => readSource(file, limits, diagnostics), diagnostics);
+  }
+
+  /** As `load`, of texts that were files once; each name must come only once. */
+  loadTexts(texts: readonly PolicyText[]): LoadResult {
+    const { limits } = this.content;
+    const diagnostics = new Diagnostics(limits.errors, limits.warnings);
+    const byName = new Map(texts.map(({ file, text }) => [file, text]));
+    const read = (file: string): string | undefined => {
+      const text = byName.get(file) ?? "";
+      if (Buffer.byteLength(text) <= limits.fileBytes) return text;
+      sizeError(file, limits, diagnostics);
+      return undefined;
+    };
+    return this.loadFiles([...byName.keys()], read, diagnostics);
+  }
+
+  /** `read` gives a file's text, or undefined with the error reported. */
+  private loadFiles(
+    files: readonly string[],
+    read: (file: string) => string | undefined,
+    diagnostics: Diagnostics,
+  ): LoadResult {
+    const texts: PolicyText[] = [];
     const resources: LoadedResource[] = [];
     const references = { tiers: [] as TierReference[], profiles: [] as ProfileReference[] };
     const lost = new Set<Lost>();
@@ -80,12 +113,14 @@ export class ResourceLoader {
     let documents = 0;
     if (diagnostics.errorCount > 0) loseAll();
     for (const file of files) {
-      const content = this.readFile(file, documents, kept, diagnostics);
-      if (content === undefined) {
+      const text = read(file);
+      if (text === undefined) {
         loseAll();
         if (diagnostics.full) break;
         continue;
       }
+      texts.push({ file, text });
+      const content = this.readText(file, text, documents, kept);
       documents += content.documents;
       diagnostics.absorb(content.diagnostics);
       for (const piece of content.contents) {
@@ -102,19 +137,12 @@ export class ResourceLoader {
     this.kept = kept;
     const set = link(new LoadedResources(resources, diagnostics), this.linked, diagnostics);
     crossCheck(set, references, lost, diagnostics);
-    return { resources: set, errors: diagnostics.errors, warnings: diagnostics.warnings, files };
+    return { resources: set, errors: diagnostics.errors, warnings: diagnostics.warnings, files, texts };
   }
 
-  /** The file's content, kept for the next load; undefined if it is unreadable. `before` documents were read. */
-  private readFile(
-    file: string,
-    before: number,
-    keep: Map<string, KeptContent>,
-    diagnostics: Diagnostics,
-  ): FileContent | undefined {
+  /** The file's content, kept for the next load. `before` documents were read. */
+  private readText(file: string, text: string, before: number, keep: Map<string, KeptContent>): FileContent {
     const { limits } = this.content;
-    const text = readSource(file, limits, diagnostics);
-    if (text === undefined) return undefined;
     const hash = createHash("sha256").update(text).digest("base64");
     let kept = this.kept.get(file);
     if (kept === undefined || kept.hash !== hash || kept.content.documents + before > limits.documents) {

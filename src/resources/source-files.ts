@@ -82,8 +82,7 @@ export function readSource(file: string, limits: LoadLimits, diagnostics: Diagno
     return undefined;
   }
   if (bytes === "too large") {
-    const message = `the file is larger than ${limits.fileBytes} bytes`;
-    diagnostics.error("RAMPART_E_YAML_LIMIT", message, location, "split it into several files");
+    sizeError(file, limits, diagnostics);
     return undefined;
   }
   try {
@@ -92,6 +91,12 @@ export function readSource(file: string, limits: LoadLimits, diagnostics: Diagno
     diagnostics.error("RAMPART_E_YAML_SYNTAX", "the file is not UTF-8 text", location, "save it as UTF-8");
     return undefined;
   }
+}
+
+/** Reports RAMPART_E_YAML_LIMIT for a file that is too large. */
+export function sizeError(file: string, limits: LoadLimits, diagnostics: Diagnostics): void {
+  const message = `the file is larger than ${limits.fileBytes} bytes`;
+  diagnostics.error("RAMPART_E_YAML_LIMIT", message, { file, line: 1, column: 1 }, "split it into several files");
 }
 
 function readBounded(file: string, limit: number): Buffer | "too large" {

@@ -77,6 +77,8 @@ export class RampartProcess {
   /** The policy directory; it holds what `policies` and `writePolicy` put there. */
   readonly policyDirectory: string;
   readonly configFile: string;
+  /** The daemon makes it, and keeps its last good set there. */
+  readonly stateDirectory: string;
   readonly #directory: string;
   readonly #options: RampartOptions;
   #process: SandboxProcess | undefined;
@@ -88,6 +90,7 @@ export class RampartProcess {
     this.#directory = mkdtempSync(join(tmpdir(), "rampart-"));
     this.policyDirectory = join(this.#directory, "policy.d");
     this.configFile = join(this.#directory, "rampart.yaml");
+    this.stateDirectory = join(this.#directory, "state");
     mkdirSync(this.policyDirectory);
     for (const [name, text] of Object.entries(options.policies)) this.writePolicy(name, text);
     // JSON is YAML, so the file needs no writer of its own.
@@ -268,6 +271,7 @@ export class RampartProcess {
       queue: { backend: process.env["RAMPART_SANDBOX_BACKEND"] ?? "native" },
       log: { level: "info", format: "json" },
       metrics: { listen: `127.0.0.1:${METRICS_PORT}` },
+      stateDirectory: this.stateDirectory,
       control: { socket: join(this.#directory, "control.sock") },
     };
     for (const [key, value] of Object.entries(this.#options.settings ?? {})) {

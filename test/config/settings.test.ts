@@ -57,6 +57,8 @@ describe("defaults", () => {
         exemptLoopback: true,
         datapath: { offload: "connmark", workers: BY_CORES },
         established: "rejudge",
+        startup: "closed",
+        stateDirectory: "/var/lib/rampart",
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },
         metrics: { host: "127.0.0.1", port: 9095 },
@@ -69,6 +71,13 @@ describe("defaults", () => {
 
   it("takes a section whose keys are all commented out as defaults", () => {
     expect(load("queue:\n  # number: 7\nnode:\n").settings.queue.number).toBe(100);
+  });
+
+  it("takes the state directory as an absolute path, and startup as closed or open", () => {
+    const { settings } = load("startup: open\nstateDirectory: /srv/rampart\n");
+    expect([settings.startup, settings.stateDirectory]).toEqual(["open", "/srv/rampart"]);
+    expect(failure("stateDirectory: state\n").message).toContain("stateDirectory: must be an absolute path");
+    expect(failure("startup: half\n").message).toContain("startup: must be one of closed, open");
   });
 
   it("keeps zero and false where they are written", () => {

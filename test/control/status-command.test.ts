@@ -82,6 +82,25 @@ describe("rampart status", () => {
     expect((await status("--socket", socket)).stdout).not.toContain("staged");
   });
 
+  it("says what is in force in place of policy files with errors", async () => {
+    const lastReload = { ...STATUS.lastReload, ok: false, errors: ["a.yaml:3:5: RAMPART_E_YAML bad"] };
+    answer = { ...STATUS, lastReload, inForce: { source: "last-good", savedAt: "2026-01-01T00:00:00.000Z" } };
+    expect((await status("--socket", socket)).stdout).toContain(
+      `enforcing for 2 h 13 min, pid 4711
+  policy     DEGRADED: the LAST GOOD SET is in force, written 2026-01-01T00:00:00.000Z
+             12 policies, generation 3
+             last reload 2026-01-02T03:04:05Z FAILED, what is said above stays in force:
+             a.yaml:3:5: RAMPART_E_YAML bad
+`,
+    );
+    answer = { ...STATUS, lastReload, inForce: { source: "closed" } };
+    expect((await status("--socket", socket)).stdout).toContain("CLOSED, only failsafe ports are open");
+    answer = { ...STATUS, lastReload, inForce: { source: "open" } };
+    expect((await status("--socket", socket)).stdout).toMatch(/NOT enforcing for[^]*OPEN, nothing is protected/);
+    answer = { ...STATUS, inForce: { source: "files" } };
+    expect((await status("--socket", socket)).stdout).not.toContain("DEGRADED");
+  });
+
   it("puts what is wrong where it cannot be missed", async () => {
     answer = {
       ...STATUS,

@@ -58,6 +58,8 @@ const SNAPSHOT: MetricsSnapshot = {
   events: { lost: 22 },
   tap: { subscribers: 1, lost: 23 },
   hooksRepaired: 24,
+  fallback: "last-good",
+  lastGood: { stored: true, failures: 27 },
 };
 
 let servers: MetricsServer[] = [];
@@ -131,7 +133,18 @@ describe("/metrics", () => {
       rampart_tap_subscribers: 1,
       rampart_tap_lost_total: 23,
       rampart_hooks_repaired_total: 24,
+      rampart_last_good_in_force: 1,
+      rampart_last_good_stored: 1,
+      rampart_last_good_failures_total: 27,
     });
+  });
+
+  it("tells which startup holds where there is no last good set", async () => {
+    const registry = createRegistry(() => Promise.resolve({ ...SNAPSHOT, fallback: "closed" }));
+    const page = await scrape(await serve({ registry }));
+    expect(page.get("rampart_last_good_in_force")).toBe(0);
+    expect(page.get('rampart_startup_in_force{startup="closed"}')).toBe(1);
+    expect(page.get('rampart_startup_in_force{startup="open"}')).toBe(0);
   });
 
   it("escapes label values", async () => {
