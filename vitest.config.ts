@@ -2,9 +2,14 @@ import { defineConfig } from "vitest/config";
 
 /**
  * Tests that pour packets in as fast as they can run after all others: network namespaces share the kernel's receive
- * backlog of a core, so a flood in one of them loses packets in the next.
+ * backlog of a core, so a flood in one of them loses packets in the next. And a test that holds the daemon to a time.
  */
-const FLOODS = ["test/e2e/random-bytes.test.ts", "test/native/queue.test.ts", "test/hooks/packet-walk.test.ts"];
+const FLOODS = [
+  "test/e2e/random-bytes.test.ts",
+  "test/e2e/foreign-hands.test.ts",
+  "test/native/queue.test.ts",
+  "test/hooks/packet-walk.test.ts",
+];
 
 /** Scenarios that run once more with every packet judged in userspace. */
 const EITHER_OFFLOAD = [

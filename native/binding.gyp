@@ -21,7 +21,9 @@
         "src/netlink.c",
         "src/queue.c",
         "src/queue_config.c",
-        "src/queue_message.c"
+        "src/queue_message.c",
+        "src/ruleset_watch.c",
+        "src/table_digest.c"
       ]
     }
   ],

@@ -8,6 +8,8 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "openConntrack", conntrack_open);
   js_set_method(env, exports, "listInterfaces", interface_list);
   js_set_method(env, exports, "watchInterfaces", interface_watch);
+  js_set_method(env, exports, "watchRuleset", ruleset_watch);
+  js_set_method(env, exports, "tableDigest", table_digest);
   js_set_method(env, exports, "sendDatagram", datagram_send);
   return exports;
 }

@@ -8,6 +8,8 @@ napi_value queue_open(napi_env env, napi_callback_info info);
 napi_value conntrack_open(napi_env env, napi_callback_info info);
 napi_value interface_list(napi_env env, napi_callback_info info);
 napi_value interface_watch(napi_env env, napi_callback_info info);
+napi_value ruleset_watch(napi_env env, napi_callback_info info);
+napi_value table_digest(napi_env env, napi_callback_info info);
 napi_value datagram_send(napi_env env, napi_callback_info info);
 
 #endif

@@ -17,6 +17,7 @@ import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { HookInstaller } from "../hooks/apply.ts";
 import { describeMarkOverlap } from "../hooks/mark-overlap.ts";
 import { MarkLayout } from "../hooks/marks.ts";
+import { OwnCommands } from "../hooks/own-commands.ts";
 import { ipv6Support } from "../hooks/variant.ts";
 import { createRegistry } from "../metrics/registry.ts";
 import { MetricsServer } from "../metrics/server.ts";
@@ -29,6 +30,8 @@ import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { type Enforced, Enforcer } from "./enforcer.ts";
 import { type Fallback, fallbacks } from "./fallback.ts";
+import { HookGuard } from "./hook-guard.ts";
+import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
@@ -41,9 +44,7 @@ import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
 
-const VERIFY_INTERVAL_MS = 5000;
-/** How often we look whether packets came back undone, the quick sign of broken hooks. */
-const RETURNED_INTERVAL_MS = 250;
+const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
 
 export class Daemon {
@@ -65,6 +66,9 @@ export class Daemon {
   #tap: TapFeed | undefined;
   #profile: CpuProfile | undefined;
   #watch: NativeInterfaceWatch | undefined;
+  readonly #ownCommands = new OwnCommands();
+  readonly #guard: HookGuard;
+  #hookWatch: HookWatch | undefined;
   readonly #memory = new MemoryRelease();
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
@@ -82,6 +86,11 @@ export class Daemon {
     this.#lastGood = new LastGoodStore({
       directory: settings.stateDirectory,
       onFailure: (error) => this.#warn(error.code, formatError(error)),
+    });
+    this.#guard = new HookGuard({
+      log,
+      state: this.#state,
+      repair: async (onFound) => this.#hookWatch?.during(() => this.#enforcer.repairHooks(onFound)),
     });
     this.#pool = new WorkerPool({
       backend: settings.queue.backend,
@@ -165,7 +174,12 @@ export class Daemon {
     const { control, metrics, iptables, marks } = this.#settings;
     const ipv6 = await ipv6Support();
     if (!ipv6.supported) this.#warn("RAMPART_W_NO_IPV6", ipv6.warning);
-    this.#installer = new HookInstaller({ ...iptables, ipv6: ipv6.supported, marks: this.#marks });
+    this.#installer = new HookInstaller({
+      ...iptables,
+      ipv6: ipv6.supported,
+      marks: this.#marks,
+      run: this.#ownCommands.run,
+    });
     await this.#checkMarks(marks);
 
     const names = {
@@ -198,6 +212,7 @@ export class Daemon {
           staged: this.#staged,
           tap: this.#tap,
           lastGood: this.#lastGood,
+          guard: this.#guard,
         }),
       );
       this.#metrics = new MetricsServer({
@@ -221,6 +236,16 @@ export class Daemon {
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();
+    // Before the first hooks, so that no change of them falls between.
+    this.#hookWatch = new HookWatch({
+      native: this.#native,
+      log: this.#log,
+      guard: this.#guard,
+      installer: this.#installer,
+      own: this.#ownCommands,
+      returned: () => this.#pool.queues.reduce((sum, { counters }) => sum + counters.gauge("returned"), 0),
+    });
+    this.#hookWatch.start();
     this.#decisions = new DecisionLog(
       this.#log,
       names,
@@ -313,18 +338,10 @@ export class Daemon {
     );
   }
 
-  /** From here on interfaces and hooks are watched too. */
+  /** From here on interfaces are watched too. */
   #follow(): void {
     this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
-    this.#timers.push(setInterval(() => void this.#verifyHooks(), VERIFY_INTERVAL_MS));
-    let returned = 0;
-    this.#timers.push(
-      setInterval(() => {
-        const now = this.#pool.queues.reduce((sum, { counters }) => sum + counters.gauge("returned"), 0);
-        if (now > returned) void this.#verifyHooks();
-        returned = now;
-      }, RETURNED_INTERVAL_MS),
-    );
+    this.#timers.push(setInterval(() => void this.#followOutputNat(), OUTPUT_NAT_INTERVAL_MS));
   }
 
   #interfacesChanged(): void {
@@ -343,27 +360,13 @@ export class Daemon {
     }, INTERFACE_SETTLE_MS);
   }
 
-  async #verifyHooks(): Promise<void> {
-    const current = this.#enforcer.current;
-    if (current === undefined || this.#state.phase !== "enforcing") return;
+  async #followOutputNat(): Promise<void> {
     try {
       if (await this.#enforcer.followOutputNat()) {
         this.#log.info("another program has begun to DNAT local packets; they are judged in POSTROUTING from now on");
-        return;
       }
-      const problems = await this.#installer.verify(current.hooks);
-      // The set in force may have changed while we looked.
-      if (problems.length === 0 || this.#enforcer.current?.hooks !== current.hooks) {
-        this.#state.hookProblems = [];
-        return;
-      }
-      this.#state.hookProblems = problems;
-      this.#log.error({ problems }, "somebody changed rampart's hooks; putting them back");
-      await this.#enforcer.repairHooks();
-      this.#state.hooksRepaired++;
-      this.#state.hookProblems = [];
     } catch (error) {
-      this.#log.error({ err: error }, "could not verify the hooks");
+      this.#log.error({ err: error }, "could not look for DNAT of local packets");
     }
   }
 
@@ -391,6 +394,8 @@ export class Daemon {
 
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#hookWatch?.stop();
+    this.#guard.stop();
     clearTimeout(this.#interfaceTimer);
     this.#memory.stop();
     this.#watch?.close();

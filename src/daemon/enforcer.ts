@@ -114,10 +114,14 @@ export class Enforcer {
     });
   }
 
-  /** Installs the hooks of the set in force again. */
-  repairHooks(): Promise<void> {
+  /**
+   * Puts the hooks of the set in force right where they are not; `onFound` is told of it before. Resolves to what was
+   * wrong, undefined when no set is in force.
+   */
+  repairHooks(onFound: (problems: readonly string[]) => void): Promise<readonly string[] | undefined> {
     return this.#serially(async () => {
-      if (this.#current !== undefined) await this.#options.installer.apply(this.#current.hooks);
+      if (this.#current === undefined) return undefined;
+      return this.#options.installer.repair(this.#current.hooks, onFound);
     });
   }
 

@@ -7,6 +7,7 @@ import { readConntrackUsage } from "../metrics/conntrack-usage.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
 import { parseFailureNames } from "../packet/failure.ts";
+import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
 import { version, type StatusSources } from "./status.ts";
@@ -16,10 +17,11 @@ export interface MetricsSources extends StatusSources {
   readonly ledger: RuleHitLedger;
   readonly tap: TapFeed | undefined;
   readonly lastGood: LastGoodStore;
+  readonly guard: HookGuard;
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
@@ -61,9 +63,16 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     lastReload: { unixSeconds: Date.parse(state.lastReload.at) / 1000, ok: state.lastReload.ok },
     events: { lost: sum("eventsLost") },
     tap: { subscribers: tap?.hub.subscribers ?? 0, lost: sum("tapLost") + (tap?.hub.lost ?? 0) },
-    hooksRepaired: state.hooksRepaired,
     fallback: source === "files" ? undefined : source,
     lastGood: { stored: lastGood.current || source === "last-good", failures: lastGood.failures },
+    hooks: {
+      byCause: hookAlarms.map((cause) => ({
+        cause,
+        verifications: guard.verifications[cause],
+        repairs: guard.repairs[cause],
+      })),
+      unfilteredSeconds: guard.unfilteredSeconds,
+    },
   };
 }
 

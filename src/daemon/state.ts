@@ -10,7 +10,6 @@ type Phase = DaemonStatus["state"];
 export class DaemonState {
   phase: Phase = "starting";
   hookProblems: readonly string[] = [];
-  hooksRepaired = 0;
   readonly settings: Settings;
   readonly #began = performance.now();
   #generation = 0;

@@ -70,6 +70,11 @@ export class HookInstaller {
     return this.#families;
   }
 
+  /** Tables that hold something of ours or have held it, once a call has looked. */
+  get tables(): ReadonlyMap<Family, ReadonlySet<Table>> {
+    return this.#tables;
+  }
+
   /** The variant in use, once a call has found it. */
   get variant(): Variant | undefined {
     return this.#iptables?.variant;
@@ -83,18 +88,7 @@ export class HookInstaller {
   apply(config: HookConfig): Promise<void> {
     return this.#inTurn(async () => {
       const iptables = await this.#open();
-      const saved = await this.#saveAll(iptables, config);
-      const changed: { family: Family; before: string }[] = [];
-      for (const [family, text] of saved) {
-        try {
-          const before = await carryOver(iptables, family, planHooks(config, family), text);
-          if (before !== undefined) changed.push({ family, before });
-        } catch (error) {
-          await this.#putBack(iptables, [...changed, { family, before: text }], error);
-          throw error;
-        }
-      }
-      for (const { family, before } of changed) addCounters(this.#carried, family, before);
+      await this.#change(iptables, config, await this.#saveAll(iptables, config));
       if (!this.#leftoversRemoved) {
         const keep = { variant: iptables.variant, families: this.#families };
         await removeHooks({ lockWaitSeconds: this.#options.lockWaitSeconds, keep, run: this.#run });
@@ -105,11 +99,21 @@ export class HookInstaller {
 
   /** What is not as `config` plans it, in words; empty when all is in place. */
   verify(config: HookConfig): Promise<string[]> {
+    return this.#inTurn(async () => differencesFrom(config, await this.#saveAll(await this.#open(), config)));
+  }
+
+  /**
+   * Verifies, and where something is not as planned applies `config`, in one reading of the tables. `onFound` is told
+   * before anything is changed; resolves to what it was told, empty when all is in place.
+   */
+  repair(config: HookConfig, onFound: (differences: readonly string[]) => void): Promise<readonly string[]> {
     return this.#inTurn(async () => {
-      const differences: string[] = [];
-      for (const [family, text] of await this.#saveAll(await this.#open(), config)) {
-        const found = planDifferences(planHooks(config, family), installedChains(text));
-        differences.push(...found.map((difference) => `IPv${family}: ${difference}`));
+      const iptables = await this.#open();
+      const saved = await this.#saveAll(iptables, config);
+      const differences = differencesFrom(config, saved);
+      if (differences.length > 0) {
+        onFound(differences);
+        await this.#change(iptables, config, saved);
       }
       return differences;
     });
@@ -167,6 +171,21 @@ export class HookInstaller {
     return this.#iptables;
   }
 
+  /** From what was just read to what `config` plans; when a family fails, those changed before it are put back. */
+  async #change(iptables: Iptables, config: HookConfig, saved: ReadonlyMap<Family, string>): Promise<void> {
+    const changed: { family: Family; before: string }[] = [];
+    for (const [family, text] of saved) {
+      try {
+        const before = await carryOver(iptables, family, planHooks(config, family), text);
+        if (before !== undefined) changed.push({ family, before });
+      } catch (error) {
+        await this.#putBack(iptables, [...changed, { family, before: text }], error);
+        throw error;
+      }
+    }
+    for (const { family, before } of changed) addCounters(this.#carried, family, before);
+  }
+
   /**
    * What the tables hold that something of ours, or `config`, is in. Both families are read before either is
    * changed, so that one that cannot be read changes nothing.
@@ -214,6 +233,13 @@ export class HookInstaller {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+function differencesFrom(config: HookConfig, saved: ReadonlyMap<Family, string>): string[] {
+  return [...saved].flatMap(([family, text]) => {
+    const found = planDifferences(planHooks(config, family), installedChains(text));
+    return found.map((difference) => `IPv${family}: ${difference}`);
+  });
 }
 
 function addCounters(sums: Map<string, HookCounter>, family: Family, saveText: string): void {

@@ -8,6 +8,8 @@ interface CommandOptions {
   readonly timeoutMilliseconds: number;
   /** Search path; by default this process's, with the system directories that users' shells often lack. */
   readonly path?: string;
+  /** Told the process id as soon as there is one. */
+  readonly onStart?: (pid: number) => void;
 }
 
 export interface CommandResult {
@@ -29,6 +31,7 @@ export const runCommand: CommandRunner = (file, args, options) =>
   new Promise((resolve, reject) => {
     const path = options.path ?? `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
     const child = spawn(file, [...args], { env: { ...process.env, PATH: path, LC_ALL: "C" } });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     const timer = setTimeout(() => {

@@ -233,8 +233,22 @@ const DEFINITIONS: readonly Definition[] = [
   {
     type: "counter",
     name: "rampart_hooks_repaired_total",
-    help: "Times the kernel rules had been changed by somebody else and were put back.",
-    rows: (s) => [[s.hooksRepaired]],
+    help: "Times the kernel rules had been changed by somebody else and were put back, by how it was noticed.",
+    labels: ["cause"],
+    rows: (s) => s.hooks.byCause.map(({ cause, repairs }) => [repairs, { cause }]),
+  },
+  {
+    type: "counter",
+    name: "rampart_hook_verifications_total",
+    help: "Times the kernel rules were compared with what they should be, by what led to it.",
+    labels: ["cause"],
+    rows: (s) => s.hooks.byCause.map(({ cause, verifications }) => [verifications, { cause }]),
+  },
+  {
+    type: "counter",
+    name: "rampart_hooks_unfiltered_seconds_total",
+    help: "Time from a foreign change, or the last look before it, to repaired kernel rules, all repairs added up.",
+    rows: (s) => [[s.hooks.unfilteredSeconds]],
   },
   {
     type: "gauge",

@@ -74,9 +74,13 @@ export interface MetricsSnapshot {
   /** Decision events (the denied log, the tap) that a full ring lost; never a verdict. */
   readonly events: { readonly lost: number };
   readonly tap: { readonly subscribers: number; readonly lost: number };
-  readonly hooksRepaired: number;
   /** What is in force in place of policy files with errors; undefined: they are. */
   readonly fallback: "last-good" | "closed" | "open" | undefined;
   /** The set in force as it is kept on disk. */
   readonly lastGood: { readonly stored: boolean; readonly failures: number };
+  /** Verifications of the kernel rules, by what led to them, and those that found them changed and put them back. */
+  readonly hooks: {
+    readonly byCause: readonly { readonly cause: string; readonly verifications: number; readonly repairs: number }[];
+    readonly unfilteredSeconds: number;
+  };
 }

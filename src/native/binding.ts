@@ -135,6 +135,23 @@ export interface NativeInterfaceWatch {
   close(): void;
 }
 
+/** Who committed a transaction of nf_tables (NFT_MSG_NEWGEN). */
+export interface NativeRulesetAuthor {
+  /**
+   * Port id of the program's netlink socket: its process id as its own process namespace counts, unless it has several
+   * such sockets. 0 when unknown, because the kernel could not deliver everything.
+   */
+  readonly port: number;
+  /** Process id as the machine's first process namespace counts; 0 when unknown. */
+  readonly pid: number;
+  /** Its command name, at most 15 bytes; empty when unknown. */
+  readonly program: string;
+}
+
+export interface NativeRulesetWatch {
+  close(): void;
+}
+
 /** A compiled libpcap expression over raw IP packets (LINKTYPE_RAW). */
 export interface NativePacketFilter {
   matches(bytes: Uint8Array, offset: number, length: number, originalLength: number): boolean;
@@ -148,6 +165,17 @@ export interface NativeBinding {
   listInterfaces(): NativeInterface[];
   /** Calls back, coalesced, after link or address changes. */
   watchInterfaces(onChange: () => void): NativeInterfaceWatch;
+  /**
+   * Calls back, coalesced, after transactions that changed a table of iptables-nft (raw, mangle, nat, filter, security
+   * of IPv4 or IPv6), by anyone in this network namespace, this process's children included; once per author.
+   */
+  watchRuleset(onChange: (authors: readonly NativeRulesetAuthor[]) => void): NativeRulesetWatch;
+  /**
+   * A number that changes with the rules of a table of iptables-legacy, and not with their counters. Of a table of
+   * more than half a MiB only number and size of the rules count. A table that is not there is set up by looking.
+   * @throws ENOENT where this kernel has no such table
+   */
+  tableDigest(family: number, table: string): number;
   /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
   sendDatagram(socketPath: string, text: string): void;
 }

@@ -2,24 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
-import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { allowPorts, ETH0 } from "./support/documents.ts";
 import { expectConnects, expectDropped, FAMILIES, Lab } from "./support/lab.ts";
+import { usableVariants } from "./support/variants.ts";
 
-const VARIANTS = ["nft", "legacy"] as const;
-type Variant = (typeof VARIANTS)[number];
-
-/** A kernel may come without the legacy tables. */
-async function works(variant: Variant): Promise<boolean> {
-  const sandbox = await Sandbox.create();
-  const host = await sandbox.host("trial");
-  const result = await host.run([`iptables-${variant}`, "-t", "filter", "-L", "-n"]);
-  await sandbox.destroy();
-  return result.code === 0;
-}
-
-const usable = new Map<Variant, boolean>();
-for (const variant of VARIANTS) usable.set(variant, await works(variant));
+const usable = await usableVariants();
 
 const FOREIGN = `*filter
 :FOREIGN - [0:0]
@@ -35,7 +22,7 @@ COMMIT
 COMMIT
 `;
 
-describe.each(VARIANTS.filter((variant) => usable.get(variant)))("iptables-%s", (variant) => {
+describe.each(usable)("iptables-%s", (variant) => {
   let lab: Lab;
   let rampart: RampartProcess;
   let before: string;
@@ -93,6 +80,6 @@ describe.each(VARIANTS.filter((variant) => usable.get(variant)))("iptables-%s", 
   });
 });
 
-test.skipIf(usable.get("legacy"))("iptables-legacy works on this kernel", () => {
+test.skipIf(usable.includes("legacy"))("iptables-legacy works on this kernel", () => {
   expect.unreachable("this kernel has no legacy tables, so nothing of iptables-legacy was tested");
 });

@@ -57,9 +57,9 @@ const SNAPSHOT: MetricsSnapshot = {
   lastReload: { unixSeconds: 1_700_000_000, ok: false },
   events: { lost: 22 },
   tap: { subscribers: 1, lost: 23 },
-  hooksRepaired: 24,
   fallback: "last-good",
   lastGood: { stored: true, failures: 27 },
+  hooks: { byCause: [{ cause: "notified", verifications: 28, repairs: 24 }], unfilteredSeconds: 1.5 },
 };
 
 let servers: MetricsServer[] = [];
@@ -117,6 +117,8 @@ describe("/metrics", () => {
     expect(page.get('rampart_connections{stage="denied"}')).toBe(25);
     expect(page.get('rampart_connections_evicted_total{stage="denied"}')).toBe(26);
     expect(page.get('rampart_build_info{version="1.2.3"}')).toBe(1);
+    expect(page.get('rampart_hooks_repaired_total{cause="notified"}')).toBe(24);
+    expect(page.get('rampart_hook_verifications_total{cause="notified"}')).toBe(28);
     const plain = Object.fromEntries([...page].filter(([name]) => name.startsWith("rampart_") && !name.includes("{")));
     expect(plain).toEqual({
       rampart_generation: 17,
@@ -132,10 +134,10 @@ describe("/metrics", () => {
       rampart_events_lost_total: 22,
       rampart_tap_subscribers: 1,
       rampart_tap_lost_total: 23,
-      rampart_hooks_repaired_total: 24,
       rampart_last_good_in_force: 1,
       rampart_last_good_stored: 1,
       rampart_last_good_failures_total: 27,
+      rampart_hooks_unfiltered_seconds_total: 1.5,
     });
   });
 

@@ -13,7 +13,9 @@ test("the built addon has every function of the binding, and is loaded once", ()
     "openConntrack",
     "openQueue",
     "sendDatagram",
+    "tableDigest",
     "watchInterfaces",
+    "watchRuleset",
   ]);
   expect(loadNative()).toBe(native);
 });
