@@ -13,9 +13,11 @@
       "sources": [
         "src/addon.c",
         "src/conntrack.c",
+        "src/conntrack_message.c",
         "src/datagram.c",
         "src/event_source.c",
         "src/interface_list.c",
+        "src/interface_message.c",
         "src/interface_watch.c",
         "src/javascript.c",
         "src/netlink.c",

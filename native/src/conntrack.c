@@ -14,25 +14,14 @@
 #include <unistd.h>
 
 #include "addon.h"
+#include "conntrack_message.h"
 #include "javascript.h"
 #include "netlink.h"
 
-/* The kernel fills at most 32 KiB per part and an entry takes over 100 bytes. */
+/* The kernel fills at most 32 KiB per part. */
 #define PART_SIZE (64 * 1024)
-#define BATCH_SIZE 512
-#define ADDRESS_SIZE 16
-/* Original tuple (three nested lists), zone, mark, mask, id. */
-#define REQUEST_SIZE 512
-#define TUPLE_LIMIT 384
 
 static const napi_type_tag CONNTRACK_TAG = {0x2b91e40fd6a37c18, 0xa6c5507e93d81b42};
-
-/* Attributes that name entry i, pointing into the part. */
-struct locator {
-  struct attribute tuple;
-  struct attribute zone;
-  struct attribute id;
-};
 
 struct conntrack {
   int request_fd;
@@ -40,148 +29,14 @@ struct conntrack {
   bool closed;
   napi_ref batch_object;
   uint8_t *part;
-  const struct nlmsghdr *next;
-  size_t left;
-  uint32_t count;
-  struct locator locators[BATCH_SIZE];
-  uint8_t *family;
-  uint8_t *protocol;
-  uint8_t *source;
-  uint8_t *destination;
-  uint16_t *source_port;
-  uint16_t *destination_port;
-  uint8_t *icmp_type;
-  uint8_t *icmp_code;
-  uint16_t *icmp_id;
-  uint16_t *zone;
-  uint32_t *mark;
-  uint32_t *status;
-  uint32_t *id;
+  struct message_walk unread;
+  struct conntrack_batch batch;
 };
-
-static void read_address(uint8_t *to, const struct attribute *attribute) {
-  memcpy(to, attribute->data, attribute->length < ADDRESS_SIZE ? attribute->length : ADDRESS_SIZE);
-}
-
-static void read_addresses(struct conntrack *conntrack, uint32_t i, const struct attribute *nest) {
-  struct attribute_walk walk = attributes_in(nest);
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.type == CTA_IP_V4_SRC || attribute.type == CTA_IP_V6_SRC)
-      read_address(conntrack->source + i * ADDRESS_SIZE, &attribute);
-    else if (attribute.type == CTA_IP_V4_DST || attribute.type == CTA_IP_V6_DST)
-      read_address(conntrack->destination + i * ADDRESS_SIZE, &attribute);
-  }
-}
-
-static void read_protocol(struct conntrack *conntrack, uint32_t i, const struct attribute *nest) {
-  struct attribute_walk walk = attributes_in(nest);
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    switch (attribute.type) {
-      case CTA_PROTO_NUM:
-        conntrack->protocol[i] = attribute_u8(&attribute);
-        break;
-      case CTA_PROTO_SRC_PORT:
-        conntrack->source_port[i] = attribute_be16(&attribute);
-        break;
-      case CTA_PROTO_DST_PORT:
-        conntrack->destination_port[i] = attribute_be16(&attribute);
-        break;
-      case CTA_PROTO_ICMP_TYPE:
-      case CTA_PROTO_ICMPV6_TYPE:
-        conntrack->icmp_type[i] = attribute_u8(&attribute);
-        break;
-      case CTA_PROTO_ICMP_CODE:
-      case CTA_PROTO_ICMPV6_CODE:
-        conntrack->icmp_code[i] = attribute_u8(&attribute);
-        break;
-      case CTA_PROTO_ICMP_ID:
-      case CTA_PROTO_ICMPV6_ID:
-        conntrack->icmp_id[i] = attribute_be16(&attribute);
-        break;
-      default:
-        break;
-    }
-  }
-}
-
-static void read_tuple(struct conntrack *conntrack, uint32_t i, const struct attribute *nest) {
-  struct attribute_walk walk = attributes_in(nest);
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.type == CTA_TUPLE_IP) read_addresses(conntrack, i, &attribute);
-    else if (attribute.type == CTA_TUPLE_PROTO) read_protocol(conntrack, i, &attribute);
-    else if (attribute.type == CTA_TUPLE_ZONE) conntrack->zone[i] = attribute_be16(&attribute);
-  }
-}
-
-static void clear_entry(struct conntrack *conntrack, uint32_t i) {
-  conntrack->protocol[i] = 0;
-  memset(conntrack->source + i * ADDRESS_SIZE, 0, ADDRESS_SIZE);
-  memset(conntrack->destination + i * ADDRESS_SIZE, 0, ADDRESS_SIZE);
-  conntrack->source_port[i] = 0;
-  conntrack->destination_port[i] = 0;
-  conntrack->icmp_type[i] = 0;
-  conntrack->icmp_code[i] = 0;
-  conntrack->icmp_id[i] = 0;
-  conntrack->zone[i] = 0;
-  conntrack->mark[i] = 0;
-  conntrack->status[i] = 0;
-  conntrack->id[i] = 0;
-  conntrack->locators[i] = (struct locator){0};
-}
-
-/* Reads one entry; false when it has no original tuple, so nothing could be done with it. */
-static bool read_entry(struct conntrack *conntrack, uint32_t i, const struct nlmsghdr *message) {
-  struct locator *locator = &conntrack->locators[i];
-  struct attribute_walk walk = attributes_of(message, sizeof(struct nfgenmsg));
-  clear_entry(conntrack, i);
-  if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg))) return false;
-  conntrack->family[i] = ((const struct nfgenmsg *)NLMSG_DATA(message))->nfgen_family == AF_INET6 ? 6 : 4;
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    switch (attribute.type) {
-      case CTA_TUPLE_ORIG:
-        locator->tuple = attribute;
-        read_tuple(conntrack, i, &attribute);
-        break;
-      case CTA_ZONE:
-        locator->zone = attribute;
-        conntrack->zone[i] = attribute_be16(&attribute);
-        break;
-      case CTA_MARK:
-        conntrack->mark[i] = attribute_be32(&attribute);
-        break;
-      case CTA_STATUS:
-        conntrack->status[i] = attribute_be32(&attribute);
-        break;
-      case CTA_ID:
-        locator->id = attribute;
-        conntrack->id[i] = attribute_be32(&attribute);
-        break;
-      default:
-        break;
-    }
-  }
-  return locator->tuple.data != NULL && locator->tuple.length <= TUPLE_LIMIT;
-}
 
 static void end_dump(struct conntrack *conntrack) {
   if (conntrack->dump_fd >= 0) close(conntrack->dump_fd);
   conntrack->dump_fd = -1;
-  conntrack->left = 0;
-}
-
-/* Fills the batch from what is left of the part in hand. Returns 1 at the dump's end, 0 before it, or an error. */
-static int read_part(struct conntrack *conntrack) {
-  while (conntrack->count < BATCH_SIZE && NLMSG_OK(conntrack->next, conntrack->left)) {
-    const struct nlmsghdr *message = conntrack->next;
-    conntrack->next = NLMSG_NEXT(message, conntrack->left);
-    if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
-      int error = netlink_error(message);
-      return error < 0 ? error : 1;
-    }
-    if (read_entry(conntrack, conntrack->count, message)) conntrack->count++;
-  }
-  if (conntrack->count < BATCH_SIZE) conntrack->left = 0;
-  return 0;
+  conntrack->unread.left = 0;
 }
 
 static struct conntrack *receiver(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
@@ -202,11 +57,11 @@ static napi_value dump_start(napi_env env, napi_callback_info info) {
 
   /* A new socket ends whatever dump an earlier caller left unfinished. */
   end_dump(conntrack);
-  conntrack->count = 0;
+  conntrack->batch.count = 0;
   int fd = netlink_open(NETLINK_NETFILTER, 0, 0);
   if (fd < 0) return js_throw_errno(env, fd, "conntrack dump");
   conntrack->dump_fd = fd;
-  _Alignas(struct nlmsghdr) uint8_t buffer[REQUEST_SIZE];
+  _Alignas(struct nlmsghdr) uint8_t buffer[CONNTRACK_REQUEST_SIZE];
   struct nlmsghdr *request = netlink_begin_netfilter(buffer, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, NLM_F_DUMP,
                                                      wire_family, 0);
   netlink_add_be32(request, CTA_MARK, js_uint32(env, arguments[1]));
@@ -222,39 +77,30 @@ static napi_value dump_start(napi_env env, napi_callback_info info) {
 static napi_value dump_next(napi_env env, napi_callback_info info) {
   struct conntrack *conntrack = receiver(env, info, 0, NULL);
   if (conntrack == NULL) return NULL;
-  conntrack->count = 0;
+  conntrack->batch.count = 0;
   int state = 0;
-  while (conntrack->count == 0 && conntrack->dump_fd >= 0 && state == 0) {
-    if (conntrack->left == 0) {
+  while (conntrack->batch.count == 0 && conntrack->dump_fd >= 0 && state == 0) {
+    if (conntrack->unread.left == 0) {
       ssize_t received = netlink_receive(conntrack->dump_fd, conntrack->part, PART_SIZE);
       if (received < 0) {
         end_dump(conntrack);
         return js_throw_errno(env, (int)received, "conntrack dump");
       }
-      conntrack->next = (const struct nlmsghdr *)conntrack->part;
-      conntrack->left = (size_t)received;
+      conntrack->unread = (struct message_walk){conntrack->part, (size_t)received};
     }
-    state = read_part(conntrack);
+    state = conntrack_read_part(&conntrack->batch, &conntrack->unread);
   }
   if (state != 0) end_dump(conntrack);
   if (state < 0) return js_throw_errno(env, state, "conntrack dump");
   napi_value count;
-  return napi_create_uint32(env, conntrack->count, &count) == napi_ok ? count : NULL;
+  return napi_create_uint32(env, conntrack->batch.count, &count) == napi_ok ? count : NULL;
 }
 
-/* A request about entry i, or NULL with a RangeError thrown. */
-static struct nlmsghdr *begin_about(napi_env env, struct conntrack *conntrack, uint32_t i, uint8_t message_type,
-                                    void *buffer) {
-  if (i >= conntrack->count) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "no such entry in the batch in hand");
-    return NULL;
-  }
-  const struct locator *locator = &conntrack->locators[i];
-  struct nlmsghdr *request = netlink_begin_netfilter(buffer, NFNL_SUBSYS_CTNETLINK, message_type, 0,
-                                                     conntrack->family[i] == 6 ? AF_INET6 : AF_INET, 0);
-  netlink_add(request, CTA_TUPLE_ORIG | NLA_F_NESTED, locator->tuple.data, locator->tuple.length);
-  if (locator->zone.data != NULL) netlink_add(request, CTA_ZONE, locator->zone.data, locator->zone.length);
-  return request;
+/* Whether the batch has entry i; otherwise a RangeError is thrown. */
+static bool has_entry(napi_env env, const struct conntrack *conntrack, uint32_t i) {
+  if (i < conntrack->batch.count) return true;
+  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "no such entry in the batch in hand");
+  return false;
 }
 
 /* True when done, false when the entry is gone, NULL with an Error thrown otherwise. */
@@ -270,15 +116,11 @@ static napi_value set_mark(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   struct conntrack *conntrack = receiver(env, info, 3, arguments);
   if (conntrack == NULL) return NULL;
-  uint32_t mask = js_uint32(env, arguments[2]);
-  _Alignas(struct nlmsghdr) uint8_t buffer[REQUEST_SIZE];
-  /* CT_NEW without NLM_F_CREATE changes an entry that exists and creates none. */
-  struct nlmsghdr *request =
-      begin_about(env, conntrack, js_uint32(env, arguments[0]), IPCTNL_MSG_CT_NEW, buffer);
-  if (request == NULL) return NULL;
-  /* The kernel computes (mark & ~mask) ^ value, so bits outside the mask would flip. */
-  netlink_add_be32(request, CTA_MARK, js_uint32(env, arguments[1]) & mask);
-  netlink_add_be32(request, CTA_MARK_MASK, mask);
+  uint32_t i = js_uint32(env, arguments[0]);
+  if (!has_entry(env, conntrack, i)) return NULL;
+  _Alignas(struct nlmsghdr) uint8_t buffer[CONNTRACK_REQUEST_SIZE];
+  struct nlmsghdr *request = conntrack_write_mark(&conntrack->batch, i, js_uint32(env, arguments[1]),
+                                                  js_uint32(env, arguments[2]), buffer);
   return finish(env, conntrack, request, "conntrack set mark");
 }
 
@@ -287,12 +129,9 @@ static napi_value delete_entry(napi_env env, napi_callback_info info) {
   struct conntrack *conntrack = receiver(env, info, 1, &index);
   if (conntrack == NULL) return NULL;
   uint32_t i = js_uint32(env, index);
-  _Alignas(struct nlmsghdr) uint8_t buffer[REQUEST_SIZE];
-  struct nlmsghdr *request = begin_about(env, conntrack, i, IPCTNL_MSG_CT_DELETE, buffer);
-  if (request == NULL) return NULL;
-  /* The id spares a newer connection with the same tuple, unless it has the same place in memory. */
-  const struct attribute *id = &conntrack->locators[i].id;
-  if (id->data != NULL) netlink_add(request, CTA_ID, id->data, id->length);
+  if (!has_entry(env, conntrack, i)) return NULL;
+  _Alignas(struct nlmsghdr) uint8_t buffer[CONNTRACK_REQUEST_SIZE];
+  struct nlmsghdr *request = conntrack_write_delete(&conntrack->batch, i, buffer);
   return finish(env, conntrack, request, "conntrack delete");
 }
 
@@ -319,28 +158,28 @@ static void finalize(napi_env env, void *data, void *hint) {
 
 static bool create_batch(napi_env env, struct conntrack *conntrack, napi_value *object) {
   if (napi_create_object(env, object) != napi_ok) return false;
-  napi_value batch = *object;
-  conntrack->family = js_set_typed_array(env, batch, "family", napi_uint8_array, BATCH_SIZE);
-  conntrack->protocol = js_set_typed_array(env, batch, "protocol", napi_uint8_array, BATCH_SIZE);
-  conntrack->source = js_set_typed_array(env, batch, "source", napi_uint8_array, BATCH_SIZE * ADDRESS_SIZE);
-  conntrack->destination =
-      js_set_typed_array(env, batch, "destination", napi_uint8_array, BATCH_SIZE * ADDRESS_SIZE);
-  conntrack->source_port = js_set_typed_array(env, batch, "sourcePort", napi_uint16_array, BATCH_SIZE);
-  conntrack->destination_port = js_set_typed_array(env, batch, "destinationPort", napi_uint16_array, BATCH_SIZE);
-  conntrack->icmp_type = js_set_typed_array(env, batch, "icmpType", napi_uint8_array, BATCH_SIZE);
-  conntrack->icmp_code = js_set_typed_array(env, batch, "icmpCode", napi_uint8_array, BATCH_SIZE);
-  conntrack->icmp_id = js_set_typed_array(env, batch, "icmpId", napi_uint16_array, BATCH_SIZE);
-  conntrack->zone = js_set_typed_array(env, batch, "zone", napi_uint16_array, BATCH_SIZE);
-  conntrack->mark = js_set_typed_array(env, batch, "mark", napi_uint32_array, BATCH_SIZE);
-  conntrack->status = js_set_typed_array(env, batch, "status", napi_uint32_array, BATCH_SIZE);
-  conntrack->id = js_set_typed_array(env, batch, "id", napi_uint32_array, BATCH_SIZE);
-  if (napi_create_reference(env, batch, 1, &conntrack->batch_object) != napi_ok) return false;
+  napi_value js = *object;
+  struct conntrack_batch *batch = &conntrack->batch;
+  const size_t size = CONNTRACK_BATCH_SIZE;
+  batch->family = js_set_typed_array(env, js, "family", napi_uint8_array, size);
+  batch->protocol = js_set_typed_array(env, js, "protocol", napi_uint8_array, size);
+  batch->source = js_set_typed_array(env, js, "source", napi_uint8_array, size * CONNTRACK_ADDRESS_SIZE);
+  batch->destination = js_set_typed_array(env, js, "destination", napi_uint8_array, size * CONNTRACK_ADDRESS_SIZE);
+  batch->source_port = js_set_typed_array(env, js, "sourcePort", napi_uint16_array, size);
+  batch->destination_port = js_set_typed_array(env, js, "destinationPort", napi_uint16_array, size);
+  batch->icmp_type = js_set_typed_array(env, js, "icmpType", napi_uint8_array, size);
+  batch->icmp_code = js_set_typed_array(env, js, "icmpCode", napi_uint8_array, size);
+  batch->icmp_id = js_set_typed_array(env, js, "icmpId", napi_uint16_array, size);
+  batch->zone = js_set_typed_array(env, js, "zone", napi_uint16_array, size);
+  batch->mark = js_set_typed_array(env, js, "mark", napi_uint32_array, size);
+  batch->status = js_set_typed_array(env, js, "status", napi_uint32_array, size);
+  batch->id = js_set_typed_array(env, js, "id", napi_uint32_array, size);
+  if (napi_create_reference(env, js, 1, &conntrack->batch_object) != napi_ok) return false;
   conntrack->part = malloc(PART_SIZE);
-  return conntrack->part != NULL && conntrack->family != NULL && conntrack->protocol != NULL &&
-         conntrack->source != NULL && conntrack->destination != NULL && conntrack->source_port != NULL &&
-         conntrack->destination_port != NULL && conntrack->icmp_type != NULL && conntrack->icmp_code != NULL &&
-         conntrack->icmp_id != NULL && conntrack->zone != NULL && conntrack->mark != NULL &&
-         conntrack->status != NULL && conntrack->id != NULL;
+  return conntrack->part != NULL && batch->family != NULL && batch->protocol != NULL && batch->source != NULL &&
+         batch->destination != NULL && batch->source_port != NULL && batch->destination_port != NULL &&
+         batch->icmp_type != NULL && batch->icmp_code != NULL && batch->icmp_id != NULL && batch->zone != NULL &&
+         batch->mark != NULL && batch->status != NULL && batch->id != NULL;
 }
 
 napi_value conntrack_open(napi_env env, napi_callback_info info) {

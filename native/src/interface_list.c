@@ -4,15 +4,13 @@
  * again, so that the list describes one moment as far as rtnetlink can.
  */
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <node_api.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "addon.h"
+#include "interface_message.h"
 #include "javascript.h"
 #include "netlink.h"
 
@@ -33,27 +31,22 @@ struct listing {
 static int add_link(const struct nlmsghdr *message, void *context) {
   struct listing *listing = context;
   napi_env env = listing->env;
-  if (message->nlmsg_type != RTM_NEWLINK || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg))) return 0;
-  const struct ifinfomsg *header = NLMSG_DATA(message);
-  struct attribute_walk walk = attributes_of(message, sizeof *header);
-  napi_value name = NULL, link, addresses, up;
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.type != IFLA_IFNAME) continue;
-    size_t length = strnlen((const char *)attribute.data, attribute.length);
-    if (napi_create_string_utf8(env, (const char *)attribute.data, length, &name) != napi_ok) return -ENOMEM;
-  }
+  struct interface_link read;
+  if (!interface_read_link(message, &read)) return 0;
+  napi_value name, link, addresses, up;
   void *grown = realloc(listing->links, (listing->count + 1) * sizeof *listing->links);
   if (grown == NULL) return -ENOMEM;
   listing->links = grown;
-  if (name == NULL || napi_create_object(env, &link) != napi_ok || napi_create_array(env, &addresses) != napi_ok ||
-      napi_get_boolean(env, header->ifi_flags & IFF_UP, &up) != napi_ok)
+  if (napi_create_string_utf8(env, read.name, read.name_length, &name) != napi_ok ||
+      napi_create_object(env, &link) != napi_ok || napi_create_array(env, &addresses) != napi_ok ||
+      napi_get_boolean(env, read.up, &up) != napi_ok)
     return -ENOMEM;
-  js_set_double(env, link, "index", header->ifi_index);
+  js_set_double(env, link, "index", read.index);
   napi_set_named_property(env, link, "name", name);
   napi_set_named_property(env, link, "up", up);
   napi_set_named_property(env, link, "addresses", addresses);
   napi_set_element(env, listing->result, listing->count, link);
-  listing->links[listing->count].index = (uint32_t)header->ifi_index;
+  listing->links[listing->count].index = read.index;
   listing->links[listing->count].addresses = addresses;
   listing->links[listing->count].address_count = 0;
   listing->count++;
@@ -62,26 +55,13 @@ static int add_link(const struct nlmsghdr *message, void *context) {
 
 static int add_address(const struct nlmsghdr *message, void *context) {
   struct listing *listing = context;
-  if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifaddrmsg))) return 0;
-  const struct ifaddrmsg *header = NLMSG_DATA(message);
-  size_t size = header->ifa_family == AF_INET6 ? 16 : 4;
-  struct attribute_walk walk = attributes_of(message, sizeof *header);
-  const uint8_t *local = NULL;
-  const uint8_t *address = NULL;
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.length < size) continue;
-    if (attribute.type == IFA_LOCAL) local = attribute.data;
-    else if (attribute.type == IFA_ADDRESS) address = attribute.data;
-  }
-  /* On a point-to-point link IFA_ADDRESS is the peer's. */
-  if (local != NULL) address = local;
-  char text[INET6_ADDRSTRLEN];
-  if (address == NULL || inet_ntop(header->ifa_family, address, text, sizeof text) == NULL) return 0;
+  struct interface_address read;
+  if (!interface_read_address(message, &read)) return 0;
   for (uint32_t i = 0; i < listing->count; i++) {
-    if (listing->links[i].index != header->ifa_index) continue;
-    napi_value js_text;
-    if (napi_create_string_utf8(listing->env, text, NAPI_AUTO_LENGTH, &js_text) != napi_ok) return -ENOMEM;
-    napi_set_element(listing->env, listing->links[i].addresses, listing->links[i].address_count++, js_text);
+    if (listing->links[i].index != read.index) continue;
+    napi_value text;
+    if (napi_create_string_utf8(listing->env, read.text, NAPI_AUTO_LENGTH, &text) != napi_ok) return -ENOMEM;
+    napi_set_element(listing->env, listing->links[i].addresses, listing->links[i].address_count++, text);
     return 0;
   }
   return 0;

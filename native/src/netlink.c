@@ -127,9 +127,8 @@ int netlink_dump(int fd, struct nlmsghdr *request, netlink_visit visit, void *co
       error = (int)received;
       break;
     }
-    size_t left = (size_t)received;
-    for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; NLMSG_OK(message, left) && error == 0;
-         message = NLMSG_NEXT(message, left)) {
+    struct message_walk walk = {buffer, (size_t)received};
+    for (const struct nlmsghdr *message; error == 0 && (message = message_next(&walk)) != NULL;) {
       if (message->nlmsg_flags & NLM_F_DUMP_INTR) error = -EINTR;
       else if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
         error = netlink_error(message);

@@ -53,6 +53,27 @@ int netlink_dump(int fd, struct nlmsghdr *request, netlink_visit visit, void *co
 /* The errno of an NLMSG_ERROR or NLMSG_DONE message, 0 or negative. */
 int netlink_error(const struct nlmsghdr *message);
 
+/* The messages of a datagram and how many of its bytes are left. */
+struct message_walk {
+  const uint8_t *at;
+  size_t left;
+};
+
+/*
+ * The next whole message, or NULL. NLMSG_NEXT would take the padding of a last message off a length that does not
+ * have it, and go on behind the end. `at` must be aligned as a header is.
+ */
+static inline const struct nlmsghdr *message_next(struct message_walk *walk) {
+  const struct nlmsghdr *message = (const struct nlmsghdr *)walk->at;
+  if (walk->left < sizeof *message) return NULL;
+  if (message->nlmsg_len < sizeof *message || message->nlmsg_len > walk->left) return NULL;
+  size_t step = NLMSG_ALIGN((size_t)message->nlmsg_len);
+  if (step > walk->left) step = walk->left;
+  walk->at += step;
+  walk->left -= step;
+  return message;
+}
+
 /* An attribute list and how much of it is left. */
 struct attribute_walk {
   const uint8_t *at;

@@ -3,7 +3,7 @@
  * gives plain data or RampartErrors that point at a line and a column.
  */
 import type { Document, Node, Pair } from "yaml";
-import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { CST, isMap, isNode, isPair, isScalar, isSeq, Lexer, LineCounter, parseDocument, Parser } from "yaml";
 import type { SourceLocation } from "../errors/rampart-error.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 
@@ -19,11 +19,20 @@ export interface SettingsDocument {
 /** @throws RampartError RAMPART_E_CONFIG at the first place that is not YAML, or that has aliases or two documents. */
 export function readSettingsDocument(text: string, file: string): SettingsDocument {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, version: "1.2", merge: false, prettyErrors: false });
   const at = (offset: number): SourceLocation => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
+  const deep = tooDeep(text);
+  if (deep !== undefined) {
+    throw new RampartError("RAMPART_E_CONFIG", `nested deeper than ${MAX_DEPTH} levels`, {
+      location: locationIn(text, deep, file),
+      hint: "no setting needs this depth; check the indentation and the brackets",
+    });
+  }
+  // What the package only warns about, a mapping as a key, our own errors say better.
+  const options = { lineCounter: lines, version: "1.2", merge: false, prettyErrors: false, logLevel: "error" } as const;
+  const document = parseDocument(text, options);
   const syntax = document.errors[0];
   if (syntax !== undefined) {
     throw new RampartError("RAMPART_E_CONFIG", `not valid YAML: ${syntax.message}`, {
@@ -36,6 +45,29 @@ export function readSettingsDocument(text: string, file: string): SettingsDocume
     locate: (path) => at(startOf(find(document, path).value) ?? 0),
     locateKey: (path) => at(startOf(find(document, path).key) ?? 0),
   };
+}
+
+function locationIn(text: string, offset: number, file: string): SourceLocation {
+  const before = text.slice(0, offset).split("\n");
+  return { file, line: before.length, column: (before.at(-1) ?? "").length + 1 };
+}
+
+/** Levels; settings need four. Keys that are mappings, each in the next, take the package minutes at some hundreds. */
+const MAX_DEPTH = 8;
+/** What the parser's stack holds besides collections: the document, and a scalar. */
+const STACKED_OTHERS = 2;
+
+/** Offset of what nests too deep, found before anything recursive looks at the text; undefined if nothing does. */
+function tooDeep(text: string): number | undefined {
+  const parser = new Parser();
+  let offset = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (parser.stack.length > MAX_DEPTH + STACKED_OTHERS) return offset;
+    if (lexeme !== CST.DOCUMENT && lexeme !== CST.SCALAR && lexeme !== CST.FLOW_END) offset += lexeme.length;
+    // Its tokens are not needed, only how deep they are.
+    for (const _token of parser.next(lexeme));
+  }
+  return undefined;
 }
 
 function plainData(document: Document.Parsed, at: (offset: number) => SourceLocation): unknown {

@@ -113,6 +113,9 @@ function* readSource(source: SourceText, limits: LoadLimits): Generator<YamlDocu
   }
 }
 
+/** What the parser's stack holds besides collections: the document, and a scalar. */
+const STACKED_OTHERS = 2;
+
 /** Throws YamlProblem where the text nests too deep. */
 function* composeDocuments(text: string, limits: LoadLimits): Generator<Document.Parsed> {
   const parser = new Parser();
@@ -126,7 +129,9 @@ function* composeDocuments(text: string, limits: LoadLimits): Generator<Document
     else if (lexeme === "]" || lexeme === "}") flowDepth--;
     else if (lexeme === "\n" || lexeme === "\r\n") lineIndicators = 0;
     else if (flowDepth <= 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) lineIndicators++;
-    if (flowDepth > limits.depth || lineIndicators > limits.depth) throw tooDeep(limits, offset);
+    // After a bracket that is never closed the parser goes back to `a: b: c` without the lexer's knowing.
+    const stacked = parser.stack.length - STACKED_OTHERS;
+    if (Math.max(flowDepth, lineIndicators, stacked) > limits.depth) throw tooDeep(limits, offset);
     if (lexeme !== CST.DOCUMENT && lexeme !== CST.SCALAR && lexeme !== CST.FLOW_END) offset += lexeme.length;
     for (const token of parser.next(lexeme)) yield* composeToken(composer, token, limits);
   }

@@ -27,7 +27,7 @@ export function formatSelector(node: SelectorNode): string {
     case "notIn":
       return `${node.label} not in {${node.values.map(quote).join(", ")}}`;
     case "not":
-      return `!${operand(node.operand, ["and", "or"])}`;
+      return `!${operand(node.operand, ["and", "or", "not"])}`;
     case "and":
       return node.operands.map((each) => operand(each, ["or"])).join(" && ");
     case "or":

@@ -187,6 +187,17 @@ describe("errors", () => {
     for (const place of ["1:1", "3:10", "4:11"]) expect(error.message).toContain(`${file}:${place}: RAMPART_E_CONFIG`);
   });
 
+  it.each([
+    ["brackets", "[".repeat(100_000)],
+    ["colons after a bracket that is never closed", `a: [b, ${"c: ".repeat(100_000)}\nd: e\n`],
+    ["keys that are mappings", `queue:\n  number: 1\n${"? ".repeat(60)}a\n`],
+  ])("refuses what nests deep by %s, quickly", (_what, yaml) => {
+    const started = performance.now();
+    const message = "nested deeper than 8 levels";
+    expect(failure(yaml)).toMatchObject({ code: "RAMPART_E_CONFIG", location: { file }, message });
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it("says that a named file is not there", () => {
     expect(() => loadSettings(join(directory, "absent.yaml"))).toThrow(/absent\.yaml: it does not exist/);
   });

@@ -44,6 +44,7 @@ describe("a file cannot make its reading expensive", () => {
     ["dashes", "- ".repeat(1_000_000)],
     ["question marks", "? ".repeat(1_000_000)],
     ["indentation", Array.from({ length: 3000 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join("")],
+    ["colons after a bracket that is never closed", `a: [b, ${"c: ".repeat(10_000)}\nd: e\n`],
     ["in a rule", inRule(`{ action: Allow, source: ${"[".repeat(100)}${"]".repeat(100)} }`)],
   ])("deep nesting by %s is refused quickly", (_what, text) => {
     const started = performance.now();

@@ -3,62 +3,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Document, Node } from "yaml";
 import { parseAllDocuments, stringify } from "yaml";
 import { splitDocuments } from "../../src/resources/document-split.ts";
-import { DEFAULT_LIMITS } from "../../src/resources/load-limits.ts";
-import { placeNodes } from "../../src/resources/placed-node.ts";
 import { readPlainYaml } from "../../src/resources/plain-yaml.ts";
-import { SourceText } from "../../src/resources/source-text.ts";
-import type { ValuePath } from "../../src/resources/yaml-document.ts";
-import { YamlDocument } from "../../src/resources/yaml-document.ts";
-import type { YamlValue } from "../../src/resources/yaml-value.ts";
-import { YamlValueReader } from "../../src/resources/yaml-value.ts";
+import { readBothWays, WHOLE_FILE } from "./yaml-both-ways.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Every path that leads to a value. */
-function* pathsOf(value: YamlValue, path: ValuePath = []): Generator<ValuePath> {
-  yield path;
-  if (typeof value !== "object" || value === null) return;
-  const fields: [string | number, YamlValue][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  for (const [step, child] of fields) yield* pathsOf(child, [...path, step]);
-}
-
-function placesIn(document: YamlDocument): unknown[] {
-  return [...pathsOf(document.value)].map((path) => [
-    path,
-    document.location(path),
-    document.keyLocation(path),
-    document.textLocation(path, 2),
-    document.isMapping(path),
-  ]);
-}
-
-/** What the package makes of it; undefined if it has anything to object to. */
-function byPackage(text: string): YamlDocument | "empty" | undefined {
-  const documents = parseAllDocuments(text, { version: "1.2", schema: "core", logLevel: "silent", uniqueKeys: false });
-  if (!Array.isArray(documents) || documents.length === 0) return "empty";
-  if (documents.length > 1) return undefined;
-  const { errors, warnings, contents } = documents[0] as Document.Parsed;
-  if (errors.length + warnings.length > 0) return undefined;
-  if (contents === null) return "empty";
-  const reader = new YamlValueReader(DEFAULT_LIMITS);
-  const value = reader.read(contents);
-  if (value === null) return "empty";
-  return new YamlDocument(new SourceText("f", text, 1), value, placeNodes(contents as Node, reader.aliasTargets));
-}
-
-function seen(read: YamlDocument | "empty" | undefined): unknown {
-  return read instanceof YamlDocument ? { value: read.value, places: placesIn(read) } : read;
-}
-
 /** Reads it both ways and compares; true unless the fast reader left it to the package. */
 function expectAgreement(text: string): boolean {
-  const plain = readPlainYaml(text, DEFAULT_LIMITS.depth);
-  if (plain === "unknown") return false;
-  const read = plain === "empty" ? plain : new YamlDocument(new SourceText("f", text, 1), plain.value, plain.root);
-  expect(seen(read)).toEqual(seen(byPackage(text)));
+  const read = readBothWays(text);
+  if (read === undefined) return false;
+  expect(read.plain).toEqual(read.byPackage);
   return true;
 }
 
@@ -208,9 +164,6 @@ const mutation = fc.record({
   remove: fc.nat({ max: 3 }),
   insert: fc.oneof(fc.constantFrom(...NOISE), fc.constant("")),
 });
-
-/** A byte order mark, a directive or an end of document is a matter of the whole file. */
-const WHOLE_FILE = /\ufeff|^(?:%|\.\.\.)/m;
 
 function mutated(text: string, mutations: readonly { at: number; remove: number; insert: string }[]): string {
   let result = text;

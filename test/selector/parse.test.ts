@@ -211,6 +211,11 @@ describe("a selector's key", () => {
     expect(parseSelector(a).key).not.toBe(parseSelector(b).key);
   });
 
+  it("keeps the brackets between two negations, which would be none without them", () => {
+    const { root } = parseSelector("!(!has(a))");
+    expect(parseSelector(formatSelector(root)).root).toEqual(root);
+  });
+
   it("parses back to itself, and selects what the selector selects", () => {
     fc.assert(
       fc.property(arbitrarySelectorText(), arbitraryLabels(), (text, labels) => {
