@@ -88,8 +88,8 @@ static void end_transaction(struct watch *watch, const struct nlmsghdr *message)
 }
 
 static void read_datagram(struct watch *watch, size_t left) {
-  for (const struct nlmsghdr *message = (const struct nlmsghdr *)watch->buffer; NLMSG_OK(message, left);
-       message = NLMSG_NEXT(message, left)) {
+  struct message_walk walk = {.at = watch->buffer, .left = left};
+  for (const struct nlmsghdr *message; (message = message_next(&walk)) != NULL;) {
     if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
         message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
       continue;

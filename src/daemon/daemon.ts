@@ -37,6 +37,7 @@ import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
+import { poolSettings } from "./pool-settings.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
 import { notifyService } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
@@ -93,17 +94,7 @@ export class Daemon {
       repair: async (onFound) => this.#hookWatch?.during(() => this.#enforcer.repairHooks(onFound)),
     });
     this.#pool = new WorkerPool({
-      backend: settings.queue.backend,
-      firstQueue: settings.queue.number,
-      workers: settings.datapath.workers,
-      maxLength: settings.queue.maxLength,
-      copyRange: settings.queue.copyRange,
-      gather: settings.queue.gatherMicros,
-      receiveBuffer: settings.queue.receiveBuffer,
-      failOpen: settings.queue.failOpen,
-      marks: settings.marks,
-      offload: settings.datapath.offload,
-      flowCapacity: settings.flows.capacity,
+      ...poolSettings(settings),
       recordAccepted: log.isLevelEnabled("debug"),
       onUnknownInterface: () => this.#interfacesChanged(),
       onFatal,

@@ -9,7 +9,7 @@
 import { segmentOf } from "../flow/connection-state.ts";
 import { FlowTable } from "../flow/flow-table.ts";
 import { PacketVerdict, type MarkLayout } from "../hooks/marks.ts";
-import { Hook, Verdict, type PacketBatch } from "../native/binding.ts";
+import { Verdict, type PacketBatch } from "../native/binding.ts";
 import { decode } from "../packet/decode.ts";
 import { decodeEmbedded } from "../packet/embedded.ts";
 import { ParseFailure } from "../packet/failure.ts";
@@ -18,6 +18,7 @@ import { PacketView } from "../packet/view.ts";
 import { RuleAction } from "../tables/compiled.ts";
 import { type ConnectionMemory, ConnectionTracker } from "./connection-tracker.ts";
 import type { WorkerCounters } from "./counters.ts";
+import { hookIndex, isFilter, walkStep } from "./hook-step.ts";
 import { findInterface, INTERFACE_WORDS, type InterfaceMap } from "./interface-map.ts";
 import {
   decisionReason,
@@ -27,7 +28,7 @@ import {
   OutcomeVerdict,
   packDecision,
 } from "./outcome.ts";
-import { PacketWalk, WalkStep } from "./packet-walk.ts";
+import { PacketWalk } from "./packet-walk.ts";
 import type { PublishedTables } from "./published.ts";
 import { Field, type RecordRing } from "./record-ring.ts";
 
@@ -385,48 +386,8 @@ export class PacketDecider {
   }
 }
 
-/** Hooks of the filter table, where an accepted packet needs nothing more from our chain if no mark is to be saved. */
-function isFilter(hook: number): boolean {
-  return hook <= HookIndex.FORWARD;
-}
-
 /** The interface's slot counted from 1, or -1 if it is not known. */
 function slotNumber(interfaces: InterfaceMap, index: number): number {
   const at = findInterface(interfaces, index);
-  return at < 0 ? -1 : at / INTERFACE_WORDS + 1;
-}
-
-/** Netfilter's hook and our stage bit to a HookIndex: raw and mangle share netfilter's hooks. */
-function hookIndex(hook: number, raw: boolean): number {
-  switch (hook) {
-    case Hook.INPUT:
-      return HookIndex.INPUT;
-    case Hook.FORWARD:
-      return HookIndex.FORWARD;
-    case Hook.POSTROUTING:
-      return HookIndex.POSTROUTING;
-    case Hook.OUTPUT:
-      return raw ? HookIndex.RAW_OUTPUT : HookIndex.OUTPUT;
-    default:
-      return raw ? HookIndex.RAW_PREROUTING : HookIndex.PREROUTING;
-  }
-}
-
-function walkStep(hook: number, reply: boolean): number {
-  switch (hook) {
-    case HookIndex.INPUT:
-      return reply ? WalkStep.OUTPUT : WalkStep.INPUT;
-    case HookIndex.OUTPUT:
-      return reply ? WalkStep.INPUT : WalkStep.OUTPUT;
-    case HookIndex.FORWARD:
-      return WalkStep.FORWARD;
-    case HookIndex.POSTROUTING:
-      return WalkStep.OUTPUT;
-    case HookIndex.PREROUTING:
-      return WalkStep.PREDNAT;
-    case HookIndex.RAW_PREROUTING:
-      return WalkStep.UNTRACKED_IN;
-    default:
-      return WalkStep.UNTRACKED_OUT;
-  }
+  return at < 0 ? -1 : ((at / INTERFACE_WORDS) | 0) + 1;
 }

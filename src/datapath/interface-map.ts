@@ -25,6 +25,7 @@ export const Role = { HOST: 1, WORKLOAD: 2, PREDNAT: 3, UNTRACKED: 4 } as const;
 /** Words of a slot. */
 export const INTERFACE_WORDS = 8;
 const WORDS = INTERFACE_WORDS;
+const WORDS_LOG2 = Math.log2(WORDS);
 
 /** Words of a slot: interface index (0: empty), then the roles in order of Role. */
 export type InterfaceMap = Int32Array;
@@ -49,7 +50,7 @@ export function buildInterfaceMap(entries: ReadonlyMap<number, InterfaceRoles>):
 
 /** Where the interface's roles are: map[result + Role.X]; -1 when the interface is not known yet. */
 export function findInterface(map: InterfaceMap, index: number): number {
-  const mask = map.length / WORDS - 1;
+  const mask = (map.length >>> WORDS_LOG2) - 1;
   let slot = hash(index) & mask;
   for (;;) {
     const key = map[slot * WORDS];

@@ -26,31 +26,16 @@ import { policyLabel } from "../policy/policy-label.ts";
 import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
 import { AddressClassBuilder } from "./address-classes.ts";
 import { AddressPredicates } from "./address-sets.ts";
-import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation, type EndpointClasses } from "./compiled.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, type Compilation, type EndpointClasses } from "./compiled.ts";
 import { difference, follower, NO_CHANGE } from "./policy-change.ts";
 import { hasClass, PolicyLists } from "./policy-lists.ts";
 import { buildProgram, type ProgramItem } from "./program-block.ts";
 import { ProgramPages } from "./program-pages.ts";
+import { PROGRAM_REQUESTS, type ProgramRequest } from "./program-requests.ts";
 import { resourceChanges, sameTiers, type Change, type ResourceChanges } from "./resource-changes.ts";
 import { RuleBuilder, type RuleForms } from "./rule-builder.ts";
 import { SelectedSets } from "./selected-sets.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
-
-interface ProgramRequest {
-  readonly kind: number;
-  readonly policyClass: PolicyClass;
-  readonly direction: Direction;
-}
-
-const REQUESTS: readonly ProgramRequest[] = [
-  { kind: ProgramKind.NORMAL_INGRESS, policyClass: "normal", direction: "ingress" },
-  { kind: ProgramKind.NORMAL_EGRESS, policyClass: "normal", direction: "egress" },
-  { kind: ProgramKind.FORWARD_INGRESS, policyClass: "forward", direction: "ingress" },
-  { kind: ProgramKind.FORWARD_EGRESS, policyClass: "forward", direction: "egress" },
-  { kind: ProgramKind.PREDNAT_INGRESS, policyClass: "preDNAT", direction: "ingress" },
-  { kind: ProgramKind.UNTRACKED_INGRESS, policyClass: "untracked", direction: "ingress" },
-  { kind: ProgramKind.UNTRACKED_EGRESS, policyClass: "untracked", direction: "egress" },
-];
 
 /** Compiles the programs of `endpoints`, whose positions become the endpoint indices. */
 export function compileTables(
@@ -258,7 +243,7 @@ class Compiler {
   #govern(endpoint: Endpoint, policies: readonly Policy[], pending: readonly Policy[] | undefined): Governed {
     const programs: (SharedProgram | undefined)[] = [];
     const pendingPrograms: (SharedProgram | undefined)[] = [];
-    for (const request of REQUESTS) {
+    for (const request of PROGRAM_REQUESTS) {
       if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
       programs[request.kind] = this.#program(endpoint, policies, request);
       if (pending === undefined || samePrograms(endpoint, policies, pending, request)) continue;
