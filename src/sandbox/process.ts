@@ -114,7 +114,9 @@ export class SandboxProcess {
     await this.#inside;
     const outer = this.#child.pid;
     if (!this.running || outer === undefined) return;
-    for (const pid of childrenOf(outer)) {
+    // nsenter stops itself when its child is stopped, and then does not see the child's end.
+    const targets = signal === "SIGCONT" ? [...childrenOf(outer), outer] : childrenOf(outer);
+    for (const pid of targets) {
       try {
         process.kill(pid, signal);
       } catch (error) {
