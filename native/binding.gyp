@@ -20,6 +20,7 @@
         "src/interface_message.c",
         "src/interface_watch.c",
         "src/javascript.c",
+        "src/memory.c",
         "src/netlink.c",
         "src/queue.c",
         "src/queue_config.c",

@@ -11,5 +11,7 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "watchRuleset", ruleset_watch);
   js_set_method(env, exports, "tableDigest", table_digest);
   js_set_method(env, exports, "sendDatagram", datagram_send);
+  js_set_method(env, exports, "boundMemory", memory_bound);
+  js_set_method(env, exports, "releaseMemory", memory_release);
   return exports;
 }

@@ -2,30 +2,31 @@
 /** The command line: one file a command, this one puts them together and prints what they throw. */
 import { Command } from "commander";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
-import { version } from "../daemon/status.ts";
-import { registerCheck } from "./check.ts";
-import { registerExplain } from "./explain.ts";
-import { planFromConfig } from "./hook-plan.ts";
-import { registerHooks } from "./hooks.ts";
-import { registerImport } from "./import.ts";
-import { registerReload } from "./reload.ts";
-import { registerRun } from "./run.ts";
-import { registerStatus } from "./status.ts";
-import { registerTap } from "./tap.ts";
-import { registerTest } from "./test.ts";
+import { version } from "../daemon/version.ts";
+
+/** Each command's module, loaded when the command is meant: a daemon has no use for those of the others. */
+const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = {
+  run: async (program) => (await import("./run.ts")).registerRun(program),
+  check: async (program) => (await import("./check.ts")).registerCheck(program),
+  explain: async (program) => (await import("./explain.ts")).registerExplain(program),
+  test: async (program) => (await import("./test.ts")).registerTest(program),
+  import: async (program) => (await import("./import.ts")).registerImport(program),
+  status: async (program) => (await import("./status.ts")).registerStatus(program),
+  reload: async (program) => (await import("./reload.ts")).registerReload(program),
+  tap: async (program) => (await import("./tap.ts")).registerTap(program),
+  hooks: async (program) => {
+    const { planFromConfig } = await import("./hook-plan.ts");
+    (await import("./hooks.ts")).registerHooks(program, planFromConfig);
+  },
+};
 
 const program = new Command("rampart")
   .description("host firewall: Calico-style policies from YAML, enforced through NFQUEUE, without a cluster")
   .version(version);
-registerRun(program);
-registerCheck(program);
-registerExplain(program);
-registerTest(program);
-registerImport(program);
-registerStatus(program);
-registerReload(program);
-registerTap(program);
-registerHooks(program, planFromConfig);
+const named = process.argv[2] ?? "";
+// Anything else is help, or a mistake that is told what there is.
+const meant = Object.hasOwn(commands, named) ? [named] : Object.keys(commands);
+for (const name of meant) await commands[name]?.(program);
 
 try {
   await program.parseAsync();

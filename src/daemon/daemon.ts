@@ -70,7 +70,7 @@ export class Daemon {
   readonly #ownCommands = new OwnCommands();
   readonly #guard: HookGuard;
   #hookWatch: HookWatch | undefined;
-  readonly #memory = new MemoryRelease();
+  readonly #memory: MemoryRelease;
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
@@ -81,6 +81,7 @@ export class Daemon {
     this.#settings = settings;
     this.#log = log;
     this.#native = loadNative();
+    this.#memory = new MemoryRelease(this.#native);
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
     this.#state = new DaemonState(settings);

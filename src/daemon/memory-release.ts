@@ -5,13 +5,19 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { NativeBinding } from "../native/binding.ts";
 
 /** After a change, when its garbage is old enough to be found and no other change followed. */
 const QUIET_MS = 1000;
 
 export class MemoryRelease {
+  readonly #native: NativeBinding;
   #timer: NodeJS.Timeout | undefined;
   #collect: (() => void) | undefined;
+
+  constructor(native: NativeBinding) {
+    this.#native = native;
+  }
 
   /** Collects once nothing has been asked for a while. */
   soon(): void {
@@ -32,5 +38,6 @@ export class MemoryRelease {
     // What the first one frees, the second one takes out of pages that are half empty.
     this.#collect();
     this.#collect();
+    this.#native.releaseMemory();
   }
 }

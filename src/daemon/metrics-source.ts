@@ -10,7 +10,8 @@ import { parseFailureNames } from "../packet/failure.ts";
 import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
-import { version, type StatusSources } from "./status.ts";
+import type { StatusSources } from "./status.ts";
+import { version } from "./version.ts";
 import type { TapFeed } from "./tap-feed.ts";
 
 export interface MetricsSources extends StatusSources {

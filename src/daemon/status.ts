@@ -1,5 +1,4 @@
 /** The answer of the control method "status". */
-import { createRequire } from "node:module";
 import type { DaemonStatus } from "../control/status.ts";
 import { HookIndex, OutcomeVerdict, outcomeReasons } from "../datapath/outcome.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
@@ -8,8 +7,7 @@ import { readKernelQueues } from "../native/kernel-queues.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { stagedChanges, type StagedDecisionLedger } from "./staged-decisions.ts";
 import type { DaemonState } from "./state.ts";
-
-export const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+import { version } from "./version.ts";
 
 export interface StatusSources {
   readonly state: DaemonState;

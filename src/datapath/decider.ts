@@ -196,7 +196,7 @@ export class PacketDecider {
     const step = walkStep(this.#hook, reply);
     const scope = this.#scope(walk, step, from, to, accepted);
     const slot = scope < 0 ? -1 : this.flows.find(judged, scope);
-    if (slot >= 0 && this.flows.generation[slot] === this.#epoch) {
+    if (slot >= 0 && this.flows.generationOf(slot) === this.#epoch) {
       this.#recall(walk, slot);
       return false;
     }
@@ -266,9 +266,8 @@ export class PacketDecider {
 
   /** A flow decided under this epoch keeps its decision: one decision for every packet of it. */
   #recall(walk: PacketWalk, slot: number): void {
-    this.flows.packets[slot] += 1;
     this.flows.touch(slot, this.#clock);
-    const decision = this.flows.decision[slot];
+    const decision = this.flows.decisionOf(slot);
     if (decision >= 0) {
       walk.decideByRule(decision);
       this.#verdict = walk.verdict;
@@ -298,9 +297,7 @@ export class PacketDecider {
 
   #remember(view: PacketView, scope: number): void {
     const slot = this.flows.insert(view, scope, this.#clock);
-    this.flows.generation[slot] = this.#epoch;
-    this.flows.decision[slot] = packDecision(this.#rule, this.#verdict, this.#reason);
-    this.flows.packets[slot] += 1;
+    this.flows.decide(slot, this.#epoch, packDecision(this.#rule, this.#verdict, this.#reason));
   }
 
   #outcome(verdict: number, reason: number): void {

@@ -178,4 +178,8 @@ export interface NativeBinding {
   tableDigest(family: number, table: string): number;
   /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
   sendDatagram(socketPath: string, text: string): void;
+  /** For this process, from now on: the C library keeps little of what is freed, and one pool for all threads. */
+  boundMemory(): void;
+  /** Gives the kernel what the C library keeps of freed memory. Takes milliseconds. */
+  releaseMemory(): void;
 }

@@ -83,10 +83,13 @@ export function readEntityRule(
   }
   const ports = readPortField(raw, "ports", scope, path, context);
   const notPorts = readPortField(raw, "notPorts", scope, path, context);
+  const nets = readRuleNets(raw.nets, [...path, "nets"], context);
+  const { selector, notSelector } = readSelectors(raw, scope, path, context);
   const entity: EntityRule = {
-    nets: readRuleNets(raw.nets, [...path, "nets"], context),
+    nets,
     notNets,
-    ...readSelectors(raw, scope, path, context),
+    selector,
+    notSelector,
     ports: ports.ranges,
     notPorts: notPorts.ranges,
     namedPorts: ports.names,

@@ -6,11 +6,13 @@
  */
 import { Diagnostics } from "./diagnostics.ts";
 import { splitDocuments } from "./document-split.ts";
+import { textHash } from "./text-hash.ts";
 import type { ContentOptions, PieceContent } from "./piece-content.ts";
 import { readPiece } from "./piece-content.ts";
 
 interface KeptPiece {
-  readonly text: string;
+  /** Its text, as `textHash` has it. */
+  readonly hash: string;
   readonly content: PieceContent;
 }
 
@@ -47,8 +49,9 @@ export function readContent(
   for (const piece of splitDocuments(text)) {
     const left = limits.documents - before - documents;
     let kept = earlier?.pieces.get(piece.line);
-    if (kept === undefined || kept.text !== piece.text || kept.content.documents > left) {
-      kept = { text: piece.text, content: readPiece(file, piece, options, left) };
+    const hash = textHash(piece.text);
+    if (kept === undefined || kept.hash !== hash || kept.content.documents > left) {
+      kept = { hash, content: readPiece(file, piece, options, left) };
     }
     const { content } = kept;
     contents.push(content);

@@ -4,6 +4,7 @@ import { calicoPolicyFields, readCalicoPolicy } from "./calico-policy.ts";
 import { globalSubject } from "./effective-selector.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { defineKind } from "./resource-kind.ts";
+import { creationTime } from "./resource-meta.ts";
 import { POLICY_NAME } from "./resource-name.ts";
 import { readSelector } from "./selector-field.ts";
 import { readStaged, stagedActionFields } from "./staged-action.ts";
@@ -47,20 +48,28 @@ function readPolicy(
   const common = readCalicoPolicy(meta, undefined, spec, known, context);
   checkFlags(spec, context);
   const serviceAccounts = ["spec", "serviceAccountSelector"];
+  const selector = globalSubject({
+    selector: readSelector(spec.selector, ["spec", "selector"], context),
+    namespaceSelector: readSelector(spec.namespaceSelector, ["spec", "namespaceSelector"], context),
+    serviceAccountSelector: readSelector(spec.serviceAccountSelector, serviceAccounts, context),
+  });
   return {
-    ...meta,
+    name: meta.name,
+    labels: meta.labels,
+    location: meta.location,
     kind: "GlobalNetworkPolicy",
     namespace: undefined,
-    ...common,
-    selector: globalSubject({
-      selector: readSelector(spec.selector, ["spec", "selector"], context),
-      namespaceSelector: readSelector(spec.namespaceSelector, ["spec", "namespaceSelector"], context),
-      serviceAccountSelector: readSelector(spec.serviceAccountSelector, serviceAccounts, context),
-    }),
+    tier: common.tier,
+    order: common.order,
+    selector,
+    types: common.types,
+    ingress: common.ingress,
+    egress: common.egress,
     applyOnForward: spec.applyOnForward ?? false,
     preDNAT: spec.preDNAT ?? false,
     doNotTrack: spec.doNotTrack ?? false,
     staged,
+    ...creationTime(meta),
   };
 }
 

@@ -15,6 +15,7 @@ import { readPolicyTypes } from "./policy-types.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { defineNamespacedKind } from "./resource-kind.ts";
 import type { NamespacedMeta } from "./resource-meta.ts";
+import { creationTime } from "./resource-meta.ts";
 import { SUBDOMAIN_NAME } from "./resource-name.ts";
 import { readStaged, stagedActionFields } from "./staged-action.ts";
 import type { Direction, Policy } from "./types.ts";
@@ -59,8 +60,11 @@ function readPolicy(
   const pods = readLabelSelector(spec.podSelector, ["spec", "podSelector"], context);
   const subject = [ANY_POD, inNamespace(meta.namespace), ...(pods === undefined ? [] : [pods])];
   return {
-    ...meta,
+    name: meta.name,
+    labels: meta.labels,
+    location: meta.location,
     kind: "KubernetesNetworkPolicy",
+    namespace: meta.namespace,
     tier: "default",
     order: ORDER,
     selector: selectorOf(andSelectors(subject)),
@@ -71,6 +75,7 @@ function readPolicy(
     preDNAT: false,
     doNotTrack: false,
     staged,
+    ...creationTime(meta),
   };
 }
 

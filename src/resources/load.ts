@@ -8,8 +8,8 @@
  * One run names every problem. Whoever applies the set must first see that
  * `errors` is empty. Nothing is thrown for what files contain.
  */
-import { createHash } from "node:crypto";
 import type { RampartError } from "../errors/rampart-error.ts";
+import { Compactor } from "./compact.ts";
 import { crossCheck } from "./cross-check.ts";
 import type { LoadWarning } from "./diagnostics.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -25,6 +25,7 @@ import type { NestingRebuilder } from "./lost-nesting.ts";
 import type { ContentOptions, Lost } from "./piece-content.ts";
 import type { ProfileReference, TierReference } from "./resource-context.ts";
 import { findFiles, readSource, sizeError } from "./source-files.ts";
+import { textHash } from "./text-hash.ts";
 import type { ResourceSet } from "./types.ts";
 
 export interface LoadOptions {
@@ -67,7 +68,7 @@ interface KeptContent {
  * service are the same objects as before unless something in them changed.
  */
 export class ResourceLoader {
-  private readonly content: ContentOptions;
+  private readonly content: Omit<ContentOptions, "compactor">;
   private readonly linked = new LinkMemory();
   private kept: ReadonlyMap<string, KeptContent> = new Map();
 
@@ -110,6 +111,7 @@ export class ResourceLoader {
     const lost = new Set<Lost>();
     const loseAll = (): unknown => lost.add("tier").add("profile");
     const kept = new Map<string, KeptContent>();
+    const compactor = new Compactor();
     let documents = 0;
     if (diagnostics.errorCount > 0) loseAll();
     for (const file of files) {
@@ -120,7 +122,7 @@ export class ResourceLoader {
         continue;
       }
       texts.push({ file, text });
-      const content = this.readText(file, text, documents, kept);
+      const content = this.readText(file, text, documents, compactor, kept);
       documents += content.documents;
       diagnostics.absorb(content.diagnostics);
       for (const piece of content.contents) {
@@ -141,12 +143,18 @@ export class ResourceLoader {
   }
 
   /** The file's content, kept for the next load. `before` documents were read. */
-  private readText(file: string, text: string, before: number, keep: Map<string, KeptContent>): FileContent {
+  private readText(
+    file: string,
+    text: string,
+    before: number,
+    compactor: Compactor,
+    keep: Map<string, KeptContent>,
+  ): FileContent {
     const { limits } = this.content;
-    const hash = createHash("sha256").update(text).digest("base64");
+    const hash = textHash(text);
     let kept = this.kept.get(file);
     if (kept === undefined || kept.hash !== hash || kept.content.documents + before > limits.documents) {
-      kept = { hash, content: readContent(file, text, this.content, before, kept?.content) };
+      kept = { hash, content: readContent(file, text, { ...this.content, compactor }, before, kept?.content) };
     }
     // What a limit cut short depends on the files before it.
     if (kept.content.complete) keep.set(file, kept);

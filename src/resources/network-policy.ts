@@ -8,6 +8,7 @@ import { namespacedSubject } from "./effective-selector.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { defineNamespacedKind } from "./resource-kind.ts";
 import type { NamespacedMeta } from "./resource-meta.ts";
+import { creationTime } from "./resource-meta.ts";
 import { NETWORK_POLICY_NAME } from "./resource-name.ts";
 import { readSelector } from "./selector-field.ts";
 import { readStaged, stagedActionFields } from "./staged-action.ts";
@@ -44,13 +45,21 @@ function readPolicy(
   const selector = readSelector(spec.selector, ["spec", "selector"], context);
   const accounts = readSelector(spec.serviceAccountSelector, ["spec", "serviceAccountSelector"], context);
   return {
-    ...meta,
+    name: meta.name,
+    labels: meta.labels,
+    location: meta.location,
     kind: "NetworkPolicy",
-    ...common,
+    namespace: meta.namespace,
+    tier: common.tier,
+    order: common.order,
     selector: namespacedSubject(meta.namespace, selector, accounts),
+    types: common.types,
+    ingress: common.ingress,
+    egress: common.egress,
     applyOnForward: false,
     preDNAT: false,
     doNotTrack: false,
     staged,
+    ...creationTime(meta),
   };
 }

@@ -6,6 +6,7 @@
  *
  *   text -> yaml-stream -> (List items) -> resource-registry -> a kind's `read`
  */
+import type { Compactor } from "./compact.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import type { TextPiece } from "./document-split.ts";
 import type { LoadedResource } from "./inventory.ts";
@@ -43,6 +44,7 @@ export interface ContentOptions {
   readonly limits: LoadLimits;
   /** undefined: lost indentation is an error. */
   readonly rebuildNesting: NestingRebuilder | undefined;
+  readonly compactor: Compactor;
 }
 
 /**
@@ -88,8 +90,9 @@ class PieceReader {
     // A piece is kept for as long as the daemon runs, and most have none of these.
     const { diagnostics, tierReferences, profileReferences } = this.record;
     const silent = diagnostics.errorCount === 0 && diagnostics.warnings.length === 0;
+    for (const resource of this.resources) this.options.compactor.compact(resource);
     return {
-      resources: this.resources,
+      resources: this.resources.slice(),
       tierReferences: tierReferences.length === 0 ? NONE : tierReferences,
       profileReferences: profileReferences.length === 0 ? NONE : profileReferences,
       diagnostics: silent ? undefined : diagnostics,

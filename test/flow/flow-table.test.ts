@@ -12,13 +12,11 @@ describe("FlowTable", () => {
     const view = portView(6, 1, 2, 40000, 443);
     expect(table.find(view, SCOPE)).toBe(-1);
     const slot = table.insert(view, SCOPE, 1000);
-    expect([table.generation[slot], table.decision[slot], table.packets[slot]]).toEqual([0, 0, 0]);
-    table.generation[slot] = 9;
-    table.decision[slot] = -3;
-    table.packets[slot]++;
+    expect([table.generationOf(slot), table.decisionOf(slot)]).toEqual([0, 0]);
+    table.decide(slot, 0xffffffff, -3);
     expect(table.find(view, SCOPE)).toBe(slot);
-    expect([table.generation[slot], table.decision[slot], table.packets[slot]]).toEqual([9, -3, 1]);
-    expect(table.lastSeen[slot]).toBe(1000);
+    expect([table.generationOf(slot), table.decisionOf(slot)]).toEqual([0xffffffff, -3]);
+    expect(table.lastSeen(slot)).toBe(1000);
     expect(table.size).toBe(1);
   });
 
@@ -73,9 +71,9 @@ describe("FlowTable", () => {
     const table = new FlowTable(4);
     const view = portView(6, 1, 2, 3, 4);
     const slot = table.insert(view, SCOPE, 5);
-    table.decision[slot] = 1;
+    table.decide(slot, 1, 1);
     expect(table.insert(view, SCOPE, 9)).toBe(slot);
-    expect([table.decision[slot], table.lastSeen[slot], table.size]).toEqual([1, 9, 1]);
+    expect([table.decisionOf(slot), table.lastSeen(slot), table.size]).toEqual([1, 9, 1]);
   });
 
   it("evicts the flow idle longest, whatever its protocol, and counts it", () => {
@@ -94,8 +92,9 @@ describe("FlowTable", () => {
     const table = new FlowTable(1);
     for (let port = 0; port < 100; port++) {
       const view = portView(6, 1, 2, port, 80);
-      expect(table.insert(view, SCOPE, port)).toBe(0);
-      expect(table.find(view, SCOPE)).toBe(0);
+      const slot = table.insert(view, SCOPE, port);
+      expect(slot).toBeGreaterThanOrEqual(0);
+      expect(table.find(view, SCOPE)).toBe(slot);
     }
     expect([table.size, table.evictions]).toEqual([1, 99]);
   });
@@ -140,6 +139,21 @@ describe("FlowTable", () => {
     table.touch(old, 2 * MINUTE);
     expect(table.expire(3 * MINUTE, 10)).toBe(1);
     expect(table.find(portView(17, 1, 2, 3, 4), SCOPE)).toBe(old);
+  });
+
+  it("goes by parts of a millisecond as by whole ones", () => {
+    const table = new FlowTable(4);
+    table.insert(portView(17, 1, 2, 3, 4), SCOPE, 1000.75);
+    expect(table.expire(1000.75 + 2 * MINUTE, 10)).toBe(0);
+    expect(table.expire(1001.75 + 2 * MINUTE, 10)).toBe(1);
+  });
+
+  it("takes memory for the flows that are there, not for those that may come", () => {
+    const before = process.memoryUsage.rss();
+    const table = new FlowTable(1 << 22);
+    for (let port = 0; port < 1000; port++) table.insert(portView(6, 1, 2, port, 80), SCOPE, 0);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(32 * 2 ** 20);
+    expect(table.size).toBe(1000);
   });
 
   it("stays within its memory over a million flows", () => {

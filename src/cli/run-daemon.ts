@@ -1,0 +1,39 @@
+/** The daemon in the foreground, until SIGTERM or SIGINT; SIGHUP loads the policy again. */
+import { loadSettings } from "../config/settings.ts";
+import { Daemon } from "../daemon/daemon.ts";
+import { createLogger } from "../daemon/logger.ts";
+import { formatError, RampartError } from "../errors/rampart-error.ts";
+import type { RunOptions } from "./run.ts";
+
+export async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promise<void> {
+  const { settings, file, warnings } = loadSettings(config);
+  const log = createLogger(settings.log);
+  for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
+  log.info({ settings: file ?? "built-in defaults", policies: settings.policy.paths }, "starting");
+
+  const fatal = (error: Error): void => {
+    // Without its queue reader the firewall is closed for new connections; the supervisor starts a new one.
+    log.fatal({ err: error }, error.message);
+    process.exit(1);
+  };
+  const daemon = new Daemon(settings, log, fatal);
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void daemon.stop().then(() => process.exit(0), fatal);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("SIGHUP", () => void daemon.reload("SIGHUP"));
+  process.on("uncaughtException", fatal);
+  process.on("unhandledRejection", (reason) => fatal(reason instanceof Error ? reason : new Error(String(reason))));
+  try {
+    if (profile !== undefined) daemon.profile({ file: profile, seconds: profileSeconds });
+    await daemon.start();
+  } catch (error) {
+    const code = error instanceof RampartError ? error.code : undefined;
+    log.fatal({ code, ...(code === undefined ? { err: error } : {}) }, "not started");
+    throw error;
+  }
+}
