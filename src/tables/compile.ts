@@ -29,12 +29,13 @@ import { AddressPredicates } from "./address-sets.ts";
 import { NO_PROGRAM, PROGRAM_KINDS, type Compilation, type EndpointClasses } from "./compiled.ts";
 import { difference, follower, NO_CHANGE } from "./policy-change.ts";
 import { hasClass, PolicyLists } from "./policy-lists.ts";
-import { buildProgram, type ProgramItem } from "./program-block.ts";
+import { ProgramBuilder } from "./program-builder.ts";
 import { ProgramPages } from "./program-pages.ts";
 import { PROGRAM_REQUESTS, type ProgramRequest } from "./program-requests.ts";
 import { resourceChanges, sameTiers, type Change, type ResourceChanges } from "./resource-changes.ts";
-import { RuleBuilder, type RuleForms } from "./rule-builder.ts";
+import { RuleBuilder } from "./rule-builder.ts";
 import { SelectedSets } from "./selected-sets.ts";
+import { ProgramItems } from "./program-items.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
 
 /** Compiles the programs of `endpoints`, whose positions become the endpoint indices. */
@@ -102,6 +103,7 @@ class Compiler {
   /** Undefined without staged policies. */
   readonly #pending: PolicyLists | undefined;
   readonly #pages = new ProgramPages();
+  readonly #builder = new ProgramBuilder();
   readonly #programs = new Map<string, SharedProgram>();
   /** Numbers that stand for policies and profiles in keys of programs; a changed one gets a new number. */
   readonly #numbers = new Map<unknown, number>();
@@ -272,7 +274,7 @@ class Compiler {
     let program = this.#programs.get(key);
     if (program === undefined) {
       const items = this.#items(endpoint, request, judging, !none);
-      program = { key, id: this.#pages.add(buildProgram(items, this.#rules.keys)), users: 0 };
+      program = { key, id: this.#pages.add(this.#builder.build(items.words, this.#rules.keys.words)), users: 0 };
       this.#programs.set(key, program);
     }
     program.users++;
@@ -293,36 +295,38 @@ class Compiler {
     return number;
   }
 
-  #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItem[] {
+  #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItems {
     const { policyClass, direction } = request;
     const rules = this.#rules;
-    const items: ProgramItem[] = [];
-    const push = (rule: number): void => {
-      items.push({ rule, next: items.length + 1 });
-    };
-    if (endpoint.kind === "HostEndpoint") this.#failsafes(request, push);
+    const items = new ProgramItems();
+    if (endpoint.kind === "HostEndpoint") this.#failsafes(request, items);
     for (const tier of this.#lists.tiers) {
       const ofTier = policies.filter((policy) => policy.tier === tier.name);
       if (ofTier.length === 0) continue;
-      const first = items.length;
-      for (const policy of ofTier) {
-        for (const [index, rule] of policy[direction].entries()) {
-          const reference = { tier: tier.name, policy: policyLabel(policy), direction, index };
-          pushForms(items, rules.policyRule(rule, reference));
-        }
-      }
+      const first = items.count;
+      for (const policy of ofTier) this.#policyRules(policy, direction, items);
       if ((policyClass === "normal" || policyClass === "forward") && tier.defaultAction !== "Pass") {
-        push(this.#endOfTier(direction, tier.name, ofTier.findLast((policy) => policy.staged)));
+        items.add(this.#endOfTier(direction, tier.name, ofTier.findLast((policy) => policy.staged)));
       }
-      for (let i = first; i < items.length; i++) {
-        const { rule } = items[i];
-        if (rules.info[rule].verdict === "pass") items[i] = { rule, next: items.length };
+      for (let i = first; i < items.count; i++) {
+        if (rules.info[items.rule(i)].verdict === "pass") items.goOnAt(i, items.count);
       }
     }
-    if (policyClass === "normal") this.#profiles(endpoint, direction, items, push);
-    else if (policyClass !== "forward") push(rules.impliedRule(direction, "continue", "no-match"));
-    else push(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
+    if (policyClass === "normal") this.#profiles(endpoint, direction, items);
+    else if (policyClass !== "forward") items.add(rules.impliedRule(direction, "continue", "no-match"));
+    else items.add(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
     return items;
+  }
+
+  #policyRules(policy: Policy, direction: Direction, items: ProgramItems): void {
+    const list = policy[direction];
+    const label = policyLabel(policy);
+    for (let index = 0; index < list.length; index++) {
+      const rule = list[index];
+      const known = this.#rules.known(rule);
+      const forms = known ?? this.#rules.policyRule(rule, { tier: policy.tier, policy: label, direction, index });
+      items.addForms(forms);
+    }
   }
 
   /** `staged`: the policy that may be the reason why the tier ends here. */
@@ -335,23 +339,23 @@ class Compiler {
     return rule;
   }
 
-  #failsafes({ policyClass, direction }: ProgramRequest, push: (rule: number) => void): void {
+  #failsafes({ policyClass, direction }: ProgramRequest, items: ProgramItems): void {
     const { failsafeInbound, failsafeOutbound } = this.#felix;
     const [own, other] = direction === "ingress" ? [failsafeInbound, failsafeOutbound] : [failsafeOutbound, failsafeInbound];
     if (policyClass === "forward") return;
     const verdict = policyClass === "normal" ? "allow" : "continue";
-    for (const port of own) push(this.#rules.failsafeRule(port, direction, verdict, "destination"));
+    for (const port of own) items.add(this.#rules.failsafeRule(port, direction, verdict, "destination"));
     if (policyClass !== "untracked") return;
-    for (const port of other) push(this.#rules.failsafeRule(port, direction, verdict, "source"));
+    for (const port of other) items.add(this.#rules.failsafeRule(port, direction, verdict, "source"));
   }
 
-  #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItem[], push: (rule: number) => void): void {
+  #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItems): void {
     for (const name of endpoint.profiles) {
       for (const [index, rule] of (this.#set.profiles.get(name)?.[direction] ?? []).entries()) {
-        pushForms(items, this.#rules.profileRule(rule, { tier: "", policy: name, direction, index }));
+        items.addForms(this.#rules.profileRule(rule, { tier: "", policy: name, direction, index }));
       }
     }
-    push(this.#rules.impliedRule(direction, "deny", "no-policy"));
+    items.add(this.#rules.impliedRule(direction, "deny", "no-policy"));
   }
 }
 
@@ -381,10 +385,4 @@ function samePrograms(
   if (request.policyClass === "forward" && before.none !== after.none) return false;
   if (before.judging.length !== after.judging.length) return false;
   return before.judging.every((policy, i) => policy === after.judging[i]);
-}
-
-/** Skips and Logs go on behind the rule's last form, so that a rule skips, and logs, as one. */
-function pushForms(items: ProgramItem[], { skips, matches }: RuleForms): void {
-  const end = items.length + skips.length + matches.length;
-  for (const rule of [...skips, ...matches]) items.push({ rule, next: end });
 }
