@@ -21,6 +21,7 @@
         "src/interface_watch.c",
         "src/javascript.c",
         "src/netlink.c",
+        "src/program.c",
         "src/queue.c",
         "src/queue_config.c",
         "src/queue_message.c",

@@ -178,4 +178,19 @@ export interface NativeBinding {
   tableDigest(family: number, table: string): number;
   /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
   sendDatagram(socketPath: string, text: string): void;
+  /**
+   * Starts a program without copying this process's memory map, which Node's own way does: that takes long in a large
+   * process, and holds its other threads up. `onEnd` is called once it has ended, or was killed when the time was over;
+   * `status` is null where a signal ended it.
+   * @returns its process id. @throws ENOENT, EACCES, ... where `path` cannot be run
+   */
+  runProgram(
+    path: string,
+    args: readonly string[],
+    /** KEY=value each. */
+    environment: readonly string[],
+    input: string,
+    timeoutMilliseconds: number,
+    onEnd: (status: number | null, stdout: string, stderr: string, timedOut: boolean) => void,
+  ): number;
 }

@@ -157,7 +157,8 @@ export class PrefixTable {
     const places = new Uint32Array(count);
     if (this.#width > 1 || count >= 1 << POSITION_BITS) {
       for (let i = 0; i < count; i++) places[i] = i * size;
-      return places.sort((a, b) => this.#order(words, a, words, b) || a - b);
+      places.sort((a, b) => this.#order(words, a, words, b) || a - b);
+      return places;
     }
     // Address, length and place in one number: numbers are sorted without a question for each pair.
     const keys = new BigUint64Array(count);
