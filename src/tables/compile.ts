@@ -26,8 +26,8 @@ import { policyLabel } from "../policy/policy-label.ts";
 import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
 import { AddressClassBuilder } from "./address-classes.ts";
 import { AddressPredicates } from "./address-sets.ts";
-import { NO_PROGRAM, PROGRAM_KINDS, type Compilation, type EndpointClasses } from "./compiled.ts";
-import { difference, follower, NO_CHANGE } from "./policy-change.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation, type EndpointClasses } from "./compiled.ts";
+import { difference, follower, NO_CHANGE, ofEnforced } from "./policy-change.ts";
 import { hasClass, PolicyLists } from "./policy-lists.ts";
 import { ProgramBuilder } from "./program-builder.ts";
 import { ProgramPages } from "./program-pages.ts";
@@ -133,10 +133,11 @@ class Compiler {
     const before = this.#set;
     this.#set = changes.set;
     const samePolicies = changes.policies.removed.length === 0 && changes.policies.added.length === 0;
-    const changeOf = (counting: (set: ResourceSet) => readonly Policy[]): Change<Policy> =>
-      samePolicies ? NO_CHANGE : difference(counting(before), counting(this.#set));
-    const enforced = changeOf(enforcedPolicies);
-    const pending = this.#pending === undefined ? NO_CHANGE : changeOf(pendingPolicies);
+    const enforced = ofEnforced(changes.policies);
+    const pending =
+      this.#pending === undefined || samePolicies
+        ? NO_CHANGE
+        : difference(pendingPolicies(before), pendingPolicies(this.#set));
     if (enforced !== NO_CHANGE) this.#lists.change(enforced);
     if (pending !== NO_CHANGE) this.#pending?.change(pending);
     for (const policy of changes.policies.removed) {
@@ -245,29 +246,27 @@ class Compiler {
   #govern(endpoint: Endpoint, policies: readonly Policy[], pending: readonly Policy[] | undefined): Governed {
     const programs: (SharedProgram | undefined)[] = [];
     const pendingPrograms: (SharedProgram | undefined)[] = [];
+    const applying = applyingPolicies(endpoint, policies);
+    const would = pending === undefined ? undefined : applyingPolicies(endpoint, pending);
     for (const request of PROGRAM_REQUESTS) {
       if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
-      programs[request.kind] = this.#program(endpoint, policies, request);
-      if (pending === undefined || samePrograms(endpoint, policies, pending, request)) continue;
-      pendingPrograms[request.kind] = this.#program(endpoint, pending, request);
+      programs[request.kind] = this.#program(endpoint, applying, request);
+      if (would === undefined || samePrograms(applying, would, request)) continue;
+      pendingPrograms[request.kind] = this.#program(endpoint, would, request);
     }
-    const has = (policyClass: PolicyClass, direction?: Direction): boolean =>
-      policies.some(
-        (policy) =>
-          hasClass(policy, endpoint, policyClass) && (direction === undefined || policy.types.includes(direction)),
-      );
     const classes = {
-      forward: has("forward"),
-      preDNAT: has("preDNAT"),
-      untrackedIngress: has("untracked", "ingress"),
-      untrackedEgress: has("untracked", "egress"),
+      forward: applying.classes.has("forward"),
+      preDNAT: applying.classes.has("preDNAT"),
+      untrackedIngress: applying.judging[ProgramKind.UNTRACKED_INGRESS].length > 0,
+      untrackedEgress: applying.judging[ProgramKind.UNTRACKED_EGRESS].length > 0,
     };
     return { endpoint, policies, pendingPolicies: pending, programs, pendingPrograms, classes };
   }
 
   /** Endpoints with the same policies and profiles share a program. */
-  #program(endpoint: Endpoint, policies: readonly Policy[], request: ProgramRequest): SharedProgram {
-    const { judging, none } = applying(endpoint, policies, request);
+  #program(endpoint: Endpoint, applying: ApplyingPolicies, request: ProgramRequest): SharedProgram {
+    const judging = applying.judging[request.kind];
+    const none = !applying.classes.has(request.policyClass);
     const numbers = judging.map((policy) => this.#number(policy)).join();
     const profiles = endpoint.profiles.map((name) => this.#number(name)).join();
     const key = [request.kind, endpoint.kind, none, numbers, profiles].join("|");
@@ -320,11 +319,14 @@ class Compiler {
 
   #policyRules(policy: Policy, direction: Direction, items: ProgramItems): void {
     const list = policy[direction];
-    const label = policyLabel(policy);
+    let label: string | undefined;
     for (let index = 0; index < list.length; index++) {
       const rule = list[index];
-      const known = this.#rules.known(rule);
-      const forms = known ?? this.#rules.policyRule(rule, { tier: policy.tier, policy: label, direction, index });
+      let forms = this.#rules.known(rule);
+      if (forms === undefined) {
+        label ??= policyLabel(policy);
+        forms = this.#rules.policyRule(rule, { tier: policy.tier, policy: label, direction, index });
+      }
       items.addForms(forms);
     }
   }
@@ -363,26 +365,32 @@ function hasStaged(set: ResourceSet): boolean {
   return set.policies.some((policy) => policy.staged);
 }
 
-/** The policies that judge in class and direction; `none`: there is not one of the class. */
-function applying(
-  endpoint: Endpoint,
-  policies: readonly Policy[],
-  { policyClass, direction }: ProgramRequest,
-): { readonly judging: readonly Policy[]; readonly none: boolean } {
-  const ofClass = policies.filter((policy) => hasClass(policy, endpoint, policyClass));
-  return { judging: ofClass.filter((policy) => policy.types.includes(direction)), none: ofClass.length === 0 };
+/** An endpoint's policies by what they judge. */
+interface ApplyingPolicies {
+  /** By ProgramKind: the policies that judge in its class and direction. */
+  readonly judging: readonly (readonly Policy[])[];
+  /** The classes that have a policy, in whichever direction. */
+  readonly classes: ReadonlySet<PolicyClass>;
+}
+
+function applyingPolicies(endpoint: Endpoint, policies: readonly Policy[]): ApplyingPolicies {
+  const judging: Policy[][] = [];
+  for (const { kind } of PROGRAM_REQUESTS) judging[kind] = [];
+  const classes = new Set<PolicyClass>();
+  for (const policy of policies) {
+    for (const { kind, policyClass, direction } of PROGRAM_REQUESTS) {
+      if (!hasClass(policy, endpoint, policyClass)) continue;
+      classes.add(policyClass);
+      if (policy.types.includes(direction)) judging[kind].push(policy);
+    }
+  }
+  return { judging, classes };
 }
 
 /** Would the pending program say the same as the one in force? */
-function samePrograms(
-  endpoint: Endpoint,
-  policies: readonly Policy[],
-  pending: readonly Policy[],
-  request: ProgramRequest,
-): boolean {
-  const before = applying(endpoint, policies, request);
-  const after = applying(endpoint, pending, request);
-  if (request.policyClass === "forward" && before.none !== after.none) return false;
-  if (before.judging.length !== after.judging.length) return false;
-  return before.judging.every((policy, i) => policy === after.judging[i]);
+function samePrograms(inForce: ApplyingPolicies, pending: ApplyingPolicies, { kind, policyClass }: ProgramRequest): boolean {
+  if (policyClass === "forward" && inForce.classes.has(policyClass) !== pending.classes.has(policyClass)) return false;
+  const before = inForce.judging[kind];
+  const after = pending.judging[kind];
+  return before.length === after.length && before.every((policy, i) => policy === after[i]);
 }
