@@ -22,6 +22,7 @@
         "src/javascript.c",
         "src/memory.c",
         "src/netlink.c",
+        "src/program.c",
         "src/queue.c",
         "src/queue_config.c",
         "src/queue_message.c",

@@ -13,5 +13,6 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "sendDatagram", datagram_send);
   js_set_method(env, exports, "boundMemory", memory_bound);
   js_set_method(env, exports, "releaseMemory", memory_release);
+  js_set_method(env, exports, "runProgram", program_run);
   return exports;
 }

@@ -38,6 +38,7 @@ import { readMetrics } from "./metrics-source.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
+import { programRunner } from "./program-runner.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
 import { notifyService } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
@@ -67,7 +68,7 @@ export class Daemon {
   #tap: TapFeed | undefined;
   #profile: CpuProfile | undefined;
   #watch: NativeInterfaceWatch | undefined;
-  readonly #ownCommands = new OwnCommands();
+  readonly #ownCommands: OwnCommands;
   readonly #guard: HookGuard;
   #hookWatch: HookWatch | undefined;
   readonly #memory: MemoryRelease;
@@ -82,6 +83,7 @@ export class Daemon {
     this.#log = log;
     this.#native = loadNative();
     this.#memory = new MemoryRelease(this.#native);
+    this.#ownCommands = new OwnCommands(programRunner(this.#native));
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
     this.#state = new DaemonState(settings);

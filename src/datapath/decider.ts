@@ -102,7 +102,7 @@ export class PacketDecider {
   }
 
   publish(published: PublishedTables): void {
-    const walk = new PacketWalk(published);
+    const walk = new PacketWalk(published, this.#walk);
     walk.onLogged = () => this.#reportLogged(walk);
     this.#walk = walk;
     this.#epoch = (this.#epoch + 1) >>> 0;

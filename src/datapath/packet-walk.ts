@@ -37,9 +37,10 @@ export class PacketWalk {
   /** Called after each endpoint's decision, while its Log rules are at hand in `classifier.logged`. */
   onLogged: () => void = () => {};
 
-  constructor(published: PublishedTables) {
+  /** `before` is a walk that is asked no more; its classifier's memory is used. */
+  constructor(published: PublishedTables, before?: PacketWalk) {
     this.published = published;
-    this.classifier = new Classifier(published.tables);
+    this.classifier = new Classifier(published.tables, undefined, before?.classifier);
     this.interfaces = published.interfaces;
   }
 

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { RampartError } from "../errors/rampart-error.ts";
 
-interface CommandOptions {
+export interface CommandOptions {
   /** Written to its standard input; empty by default. */
   readonly input?: string;
   readonly timeoutMilliseconds: number;
@@ -26,22 +26,28 @@ export type CommandRunner = (
   options: CommandOptions,
 ) => Promise<CommandResult | undefined>;
 
+/** What a command finds in its environment: above all the search path, and messages that can be read. */
+export function commandEnvironment({ path }: CommandOptions): NodeJS.ProcessEnv & { readonly PATH: string } {
+  return { ...process.env, PATH: path ?? `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`, LC_ALL: "C" };
+}
+
+export function commandTimeout(file: string, { timeoutMilliseconds }: CommandOptions): RampartError {
+  const message = `${file} did not finish within ${timeoutMilliseconds / 1000} s`;
+  return new RampartError("RAMPART_E_IPTABLES_FAILED", message, {
+    hint: "another program may hold the xtables lock; see which one with: fuser -v /run/xtables.lock",
+  });
+}
+
 /** Throws RAMPART_E_IPTABLES_FAILED when the time is over, after killing the program. */
 export const runCommand: CommandRunner = (file, args, options) =>
   new Promise((resolve, reject) => {
-    const path = options.path ?? `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-    const child = spawn(file, [...args], { env: { ...process.env, PATH: path, LC_ALL: "C" } });
+    const child = spawn(file, [...args], { env: commandEnvironment(options) });
     if (child.pid !== undefined) options.onStart?.(child.pid);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      const seconds = options.timeoutMilliseconds / 1000;
-      reject(
-        new RampartError("RAMPART_E_IPTABLES_FAILED", `${file} did not finish within ${seconds} s`, {
-          hint: "another program may hold the xtables lock; see which one with: fuser -v /run/xtables.lock",
-        }),
-      );
+      reject(commandTimeout(file, options));
     }, options.timeoutMilliseconds);
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => err.push(chunk));

@@ -4,7 +4,6 @@
  * socket a transaction came over, which is its program's process id.
  */
 import type { CommandRunner } from "./command.ts";
-import { runCommand } from "./command.ts";
 
 /** A notification may be read late. Process ids are handed out in a circle, so none is used again so soon. */
 const REMEMBERED_MS = 5000;
@@ -12,6 +11,11 @@ const REMEMBERED_MS = 5000;
 export class OwnCommands {
   /** By process id: when it ended, in performance.now() milliseconds; Infinity while it runs. */
   readonly #ended = new Map<number, number>();
+  readonly #runner: CommandRunner;
+
+  constructor(runner: CommandRunner) {
+    this.#runner = runner;
+  }
 
   readonly run: CommandRunner = async (file, args, options) => {
     let own: number | undefined;
@@ -20,7 +24,7 @@ export class OwnCommands {
       this.#ended.set(pid, Infinity);
     };
     try {
-      return await runCommand(file, args, { ...options, onStart });
+      return await this.#runner(file, args, { ...options, onStart });
     } finally {
       const now = performance.now();
       if (own !== undefined) this.#ended.set(own, now);

@@ -182,4 +182,19 @@ export interface NativeBinding {
   boundMemory(): void;
   /** Gives the kernel what the C library keeps of freed memory. Takes milliseconds. */
   releaseMemory(): void;
+  /**
+   * Starts a program without copying this process's memory map, which Node's own way does: that takes long in a large
+   * process, and holds its other threads up. `onEnd` is called once it has ended, or was killed when the time was over;
+   * `status` is null where a signal ended it.
+   * @returns its process id. @throws ENOENT, EACCES, ... where `path` cannot be run
+   */
+  runProgram(
+    path: string,
+    args: readonly string[],
+    /** KEY=value each. */
+    environment: readonly string[],
+    input: string,
+    timeoutMilliseconds: number,
+    onEnd: (status: number | null, stdout: string, stderr: string, timedOut: boolean) => void,
+  ): number;
 }

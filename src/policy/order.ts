@@ -60,7 +60,7 @@ export function hasPolicies(
   policyClass: PolicyClass,
   policies = enforcedPolicies(set),
 ): boolean {
-  return policiesOf(policies, endpoint, policyClass).length > 0;
+  return policies.some((policy) => isOfClass(policy, endpoint, policyClass) && governs(policy, endpoint));
 }
 
 /** Has the endpoint any applyOnForward policy, in either direction? Without one it forwards everything. */
@@ -69,7 +69,7 @@ export function hasForwardPolicies(set: ResourceSet, endpoint: Endpoint): boolea
 }
 
 function policiesOf(policies: readonly Policy[], endpoint: Endpoint, policyClass: PolicyClass): Policy[] {
-  return policies.filter((policy) => classes(policy, endpoint).includes(policyClass) && governs(policy, endpoint));
+  return policies.filter((policy) => isOfClass(policy, endpoint, policyClass) && governs(policy, endpoint));
 }
 
 /**
@@ -77,11 +77,11 @@ function policiesOf(policies: readonly Policy[], endpoint: Endpoint, policyClass
  * HostEndpoint, and has no effect on a WorkloadEndpoint; any other policy is
  * normal, and on a HostEndpoint with applyOnForward for forwarded traffic too.
  */
-function classes(policy: Policy, endpoint: Endpoint): PolicyClass[] {
+function isOfClass(policy: Policy, endpoint: Endpoint, policyClass: PolicyClass): boolean {
   const onHost = endpoint.kind === "HostEndpoint";
-  if (policy.doNotTrack) return onHost ? ["untracked"] : [];
-  if (policy.preDNAT) return onHost ? ["preDNAT"] : [];
-  return onHost && policy.applyOnForward ? ["normal", "forward"] : ["normal"];
+  if (policy.doNotTrack) return onHost && policyClass === "untracked";
+  if (policy.preDNAT) return onHost && policyClass === "preDNAT";
+  return policyClass === "normal" || (policyClass === "forward" && onHost && policy.applyOnForward);
 }
 
 /** The slashes count: `a-b` and `a.b` sort before `a`, because `-` and `.` are below `/`. */

@@ -5,9 +5,12 @@
  */
 import type { Family } from "../address/address.ts";
 import type { AddressPredicates } from "./address-sets.ts";
+import { addressWidth } from "./address-words.ts";
 import { packIntervals, type IntervalTable } from "./interval-table.ts";
 import { ListInterner } from "./list-interner.ts";
-import { packLists, type PackedLists } from "./shared-arrays.ts";
+import type { PackedLists } from "./shared-arrays.ts";
+import { sortRecords } from "./word-pool.ts";
+import { WordList } from "./word-list.ts";
 
 export interface AddressClasses {
   readonly ipv4: IntervalTable;
@@ -16,19 +19,19 @@ export interface AddressClasses {
   readonly predicates: PackedLists;
 }
 
-/** Up to this many sets are looked through faster than hashed. */
-const FEW = 8;
+const NO_CLASS = 0xffffffff;
 
 export class AddressClassBuilder {
   readonly #source: AddressPredicates;
   readonly #classes = new ListInterner();
-  /** Predicates by one set they include; those that include none, which hold almost everywhere. */
+  /** Compound predicates by one set they include; those that include none, which hold almost everywhere. */
   readonly #bySet: (number[] | undefined)[] = [];
   readonly #unconditional: number[] = [];
   /** How many of the source's predicates are in the two above. */
   #indexed = 1;
-  /** Interned list of sets to class. */
-  #known: (number | undefined)[] = [];
+  /** Interned list of sets to class, as far as it is known. */
+  readonly #known = new WordList();
+  readonly #held = new WordList();
   #published: AddressClasses | undefined;
   #packedClasses = 0;
 
@@ -44,9 +47,9 @@ export class AddressClassBuilder {
     const ipv4 = this.#table(4, toClass, moved, before?.ipv4);
     const ipv6 = this.#table(6, toClass, moved, before?.ipv6);
     let predicates = before?.predicates;
-    if (predicates === undefined || this.#packedClasses !== this.#classes.lists.length) {
-      predicates = packLists(this.#classes.lists);
-      this.#packedClasses = this.#classes.lists.length;
+    if (predicates === undefined || this.#packedClasses !== this.#classes.count) {
+      predicates = this.#classes.pack();
+      this.#packedClasses = this.#classes.count;
     }
     this.#published = { ipv4, ipv6, predicates };
     return this.#published;
@@ -60,22 +63,23 @@ export class AddressClassBuilder {
   ): IntervalTable {
     const prefixes = this.#source.prefixes(family);
     const changed = prefixes.update(toClass, moved);
-    return before !== undefined && !changed ? before : packIntervals(family, prefixes.starts, prefixes.classes);
+    return before !== undefined && !changed ? before : packIntervals(addressWidth(family), prefixes.intervals);
   }
 
   /** Takes in new predicates. Returns the lists of sets they may hold for; undefined: almost any. */
   #indexPredicates(): ReadonlySet<number> | undefined {
-    const { predicates, setLists } = this.#source;
+    const source = this.#source;
     const sets = this.#published === undefined ? undefined : new Set<number>();
     let everywhere = false;
-    for (; this.#indexed < predicates.length; this.#indexed++) {
-      const first = predicates[this.#indexed].include[0];
+    for (; this.#indexed < source.predicateCount; this.#indexed++) {
+      const first = source.firstSet(this.#indexed);
       if (first === undefined) {
         this.#unconditional.push(this.#indexed);
         everywhere = true;
         continue;
       }
       sets?.add(first);
+      if (source.compound(this.#indexed) === undefined) continue;
       const asking = this.#bySet[first];
       if (asking === undefined) this.#bySet[first] = [this.#indexed];
       else asking.push(this.#indexed);
@@ -83,40 +87,73 @@ export class AddressClassBuilder {
     // Before the first publication nothing has a class that could be another one now.
     if (sets === undefined) return undefined;
     if (everywhere) {
-      this.#known = [];
+      this.#known.length = 0;
       return undefined;
     }
     const moved = new Set<number>();
     if (sets.size > 0) {
-      setLists.lists.forEach((list, id) => {
-        if (!list.some((set) => sets.has(set))) return;
-        moved.add(id);
-        this.#known[id] = undefined;
-      });
+      const { starts, values, count } = source.setLists;
+      for (let list = 0; list < count; list++) {
+        for (let i = starts[list]; i < starts[list + 1]; i++) {
+          if (!sets.has(values[i])) continue;
+          moved.add(list);
+          if (list < this.#known.length) this.#known.words[list] = NO_CLASS;
+          break;
+        }
+      }
     }
     return moved;
   }
 
   #classOf(list: number): number {
-    const known = this.#known[list];
-    if (known !== undefined) return known;
-    const sets = this.#source.setLists.lists[list];
-    const inside = sets.length > FEW ? new Set(sets) : undefined;
-    const held: number[] = [];
-    for (const id of this.#unconditional) if (this.#holds(id, sets, inside)) held.push(id);
-    for (let i = 0; i < sets.length; i++) {
-      const asking = i > 0 && sets[i - 1] === sets[i] ? undefined : this.#bySet[sets[i]];
-      if (asking !== undefined) for (const id of asking) if (this.#holds(id, sets, inside)) held.push(id);
+    const known = this.#known;
+    while (known.length <= list) known.push(NO_CLASS);
+    if (known.words[list] !== NO_CLASS) return known.words[list];
+    const source = this.#source;
+    const { starts, values } = source.setLists;
+    const held = this.#held;
+    held.length = 0;
+    const end = starts[list + 1];
+    for (const id of this.#unconditional) if (this.#holds(id, list)) held.push(id);
+    for (let i = starts[list]; i < end; i++) {
+      const set = values[i];
+      if (i > starts[list] && values[i - 1] === set) continue;
+      const single = source.single(set);
+      if (single !== undefined) held.push(single);
+      const asking = this.#bySet[set];
+      if (asking !== undefined) for (const id of asking) if (this.#holds(id, list)) held.push(id);
     }
-    held.sort((a, b) => a - b);
-    return (this.#known[list] = this.#classes.intern(held));
+    sort(held);
+    return (known.words[list] = this.#classes.intern(held.words, held.length));
   }
 
-  /** Does the predicate, of which one included set is known to be there, hold for an address in these sets? */
-  #holds(id: number, sets: readonly number[], inside: ReadonlySet<number> | undefined): boolean {
-    const { include, exclude } = this.#source.predicates[id];
-    if (include.length > 1) for (const set of include) if (!(inside?.has(set) ?? sets.includes(set))) return false;
-    for (const set of exclude) if (inside?.has(set) ?? sets.includes(set)) return false;
+  /** Does the compound predicate hold for an address in these sets? */
+  #holds(id: number, list: number): boolean {
+    const predicate = this.#source.compound(id);
+    if (predicate === undefined) return true;
+    const { starts, values } = this.#source.setLists;
+    for (const set of predicate.include) if (!isAmong(values, starts[list], starts[list + 1], set)) return false;
+    for (const set of predicate.exclude) if (isAmong(values, starts[list], starts[list + 1], set)) return false;
     return true;
   }
+}
+
+/** Sets and their predicates are made together, so that most lists are in order as they are. */
+function sort({ words, length }: WordList): void {
+  for (let i = 1; i < length; i++) {
+    if (words[i - 1] <= words[i]) continue;
+    sortRecords(words, 0, length, 1, 0);
+    return;
+  }
+}
+
+/** Is `wanted` in the ascending values[low .. high)? */
+function isAmong(values: Uint32Array, low: number, high: number, wanted: number): boolean {
+  const end = high;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low < end && values[low] === wanted;
 }

@@ -12,7 +12,7 @@ import { RuleAction, type CompiledTables, type ProgramTable } from "./compiled.t
 import { classHas, FORM_WORDS } from "./match-forms.ts";
 import { hashPair, Head, ITEM_WORDS, LIST_HEAD_WORDS, PAIR_WORDS, SHORT_LIST, signatureBit } from "./program-block.ts";
 import { SIDE_ENTRY_WORDS, SideLists } from "./side-lists.ts";
-import { sortRecords } from "./word-pool.ts";
+import { sortRecords, zeroed } from "./word-pool.ts";
 
 export const LONG = 0x80000000;
 const ENTRY_WORDS = 2;
@@ -38,18 +38,20 @@ export class CandidateLists {
   readonly #classMask: number;
   #used = 1;
 
-  constructor(tables: CompiledTables) {
+  /** Uses the memory of `before`, which is of no use any more then. */
+  constructor(tables: CompiledTables, before?: CandidateLists) {
     const { programs } = tables;
     const classes = tables.addresses.predicates.start.length;
     this.#tables = tables;
-    this.#sides = new SideLists(programs, classes);
+    this.#sides = new SideLists(programs, classes, before && before.#sides);
     let slots = MINIMUM_SLOTS;
     while (slots < MAXIMUM_SLOTS && slots < programs.page.length * classes * 4) slots *= 2;
-    this.#mask = slots - 1;
-    this.#slots = new Uint32Array(slots * SLOT_WORDS);
-    this.#byClasses = new Uint32Array(slots * CLASS_SLOTS_A_SLOT * SLOT_WORDS);
-    this.#classMask = slots * CLASS_SLOTS_A_SLOT - 1;
-    this.pool = new Uint32Array(Math.max(slots * 32, 2 + ENTRY_WORDS * programs.longest));
+    this.#slots = zeroed(before && before.#slots, slots * SLOT_WORDS);
+    this.#mask = this.#slots.length / SLOT_WORDS - 1;
+    this.#byClasses = zeroed(before && before.#byClasses, slots * CLASS_SLOTS_A_SLOT * SLOT_WORDS);
+    this.#classMask = this.#byClasses.length / SLOT_WORDS - 1;
+    const words = Math.max(slots * 32, 2 + ENTRY_WORDS * programs.longest);
+    this.pool = before !== undefined && before.pool.length >= words ? before.pool : new Uint32Array(words);
   }
 
   /** Offset of the list in `pool`, for the address classes of a packet. */

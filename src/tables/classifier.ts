@@ -15,6 +15,7 @@ import { classOfIPv4, classOfIPv6 } from "./interval-table.ts";
 import { classHas, FORM_WORDS, HAS_NOT_PROTOCOL, HAS_PROTOCOL } from "./match-forms.ts";
 import { BUCKET_WORDS, Head, ITEM_WORDS, LIST_HEAD_WORDS } from "./program-block.ts";
 import { NO_VALUE } from "./value-classes.ts";
+import { zeroed } from "./word-pool.ts";
 
 const NOT_FOUND = 0xffffffff;
 /** Log rules a single packet can report; more are still decided correctly, but not reported. */
@@ -37,7 +38,7 @@ export class Classifier {
   readonly #memo: Uint32Array;
   readonly #memoMask: number;
   /** First items of long lists: program * 2 + kind of list + 1, list, two words for all but addresses, item. */
-  readonly #first = new Uint32Array(FIRST_SLOTS * FIRST_WORDS);
+  readonly #first: Uint32Array;
   #firstEpoch = 0;
   /** The packet at hand. */
   #family = 0;
@@ -46,12 +47,16 @@ export class Classifier {
   #destinationPort = 0;
   #icmp = 0;
 
-  /** `memoEntries`: a power of two, 20 bytes each; 0 turns the memo off. */
-  constructor(tables: CompiledTables, memoEntries = 1 << 16) {
+  /**
+   * `memoEntries`: a power of two, 20 bytes each; 0 turns the memo off. `before` is a classifier that is asked no more:
+   * its memory is used, because a pause for a dozen fresh megabytes is a pause for every packet.
+   */
+  constructor(tables: CompiledTables, memoEntries = 1 << 16, before?: Classifier) {
     this.tables = tables;
-    this.#candidates = new CandidateLists(tables);
-    this.#memo = new Uint32Array(memoEntries * MEMO_WORDS);
+    this.#candidates = new CandidateLists(tables, before && before.#candidates);
+    this.#memo = zeroed(before && before.#memo, memoEntries * MEMO_WORDS);
     this.#memoMask = memoEntries - 1;
+    this.#first = zeroed(before && before.#first, FIRST_SLOTS * FIRST_WORDS);
   }
 
   /** The rule that decides the packet in the program; its action is ALLOW, DENY or CONTINUE. */

@@ -26,15 +26,16 @@ import { policyLabel } from "../policy/policy-label.ts";
 import type { Direction, Endpoint, Policy, ResourceSet } from "../resources/types.ts";
 import { AddressClassBuilder } from "./address-classes.ts";
 import { AddressPredicates } from "./address-sets.ts";
-import { NO_PROGRAM, PROGRAM_KINDS, type Compilation, type EndpointClasses } from "./compiled.ts";
-import { difference, follower, NO_CHANGE } from "./policy-change.ts";
+import { NO_PROGRAM, PROGRAM_KINDS, ProgramKind, type Compilation, type EndpointClasses } from "./compiled.ts";
+import { difference, follower, NO_CHANGE, ofEnforced } from "./policy-change.ts";
 import { hasClass, PolicyLists } from "./policy-lists.ts";
-import { buildProgram, type ProgramItem } from "./program-block.ts";
+import { ProgramBuilder } from "./program-builder.ts";
 import { ProgramPages } from "./program-pages.ts";
 import { PROGRAM_REQUESTS, type ProgramRequest } from "./program-requests.ts";
 import { resourceChanges, sameTiers, type Change, type ResourceChanges } from "./resource-changes.ts";
-import { RuleBuilder, type RuleForms } from "./rule-builder.ts";
+import { RuleBuilder } from "./rule-builder.ts";
 import { SelectedSets } from "./selected-sets.ts";
+import { ProgramItems } from "./program-items.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
 
 /** Compiles the programs of `endpoints`, whose positions become the endpoint indices. */
@@ -102,6 +103,7 @@ class Compiler {
   /** Undefined without staged policies. */
   readonly #pending: PolicyLists | undefined;
   readonly #pages = new ProgramPages();
+  readonly #builder = new ProgramBuilder();
   readonly #programs = new Map<string, SharedProgram>();
   /** Numbers that stand for policies and profiles in keys of programs; a changed one gets a new number. */
   readonly #numbers = new Map<unknown, number>();
@@ -131,10 +133,11 @@ class Compiler {
     const before = this.#set;
     this.#set = changes.set;
     const samePolicies = changes.policies.removed.length === 0 && changes.policies.added.length === 0;
-    const changeOf = (counting: (set: ResourceSet) => readonly Policy[]): Change<Policy> =>
-      samePolicies ? NO_CHANGE : difference(counting(before), counting(this.#set));
-    const enforced = changeOf(enforcedPolicies);
-    const pending = this.#pending === undefined ? NO_CHANGE : changeOf(pendingPolicies);
+    const enforced = ofEnforced(changes.policies);
+    const pending =
+      this.#pending === undefined || samePolicies
+        ? NO_CHANGE
+        : difference(pendingPolicies(before), pendingPolicies(this.#set));
     if (enforced !== NO_CHANGE) this.#lists.change(enforced);
     if (pending !== NO_CHANGE) this.#pending?.change(pending);
     for (const policy of changes.policies.removed) {
@@ -243,36 +246,34 @@ class Compiler {
   #govern(endpoint: Endpoint, policies: readonly Policy[], pending: readonly Policy[] | undefined): Governed {
     const programs: (SharedProgram | undefined)[] = [];
     const pendingPrograms: (SharedProgram | undefined)[] = [];
+    const applying = applyingPolicies(endpoint, policies);
+    const would = pending === undefined ? undefined : applyingPolicies(endpoint, pending);
     for (const request of PROGRAM_REQUESTS) {
       if (endpoint.kind === "WorkloadEndpoint" && request.policyClass !== "normal") continue;
-      programs[request.kind] = this.#program(endpoint, policies, request);
-      if (pending === undefined || samePrograms(endpoint, policies, pending, request)) continue;
-      pendingPrograms[request.kind] = this.#program(endpoint, pending, request);
+      programs[request.kind] = this.#program(endpoint, applying, request);
+      if (would === undefined || samePrograms(applying, would, request)) continue;
+      pendingPrograms[request.kind] = this.#program(endpoint, would, request);
     }
-    const has = (policyClass: PolicyClass, direction?: Direction): boolean =>
-      policies.some(
-        (policy) =>
-          hasClass(policy, endpoint, policyClass) && (direction === undefined || policy.types.includes(direction)),
-      );
     const classes = {
-      forward: has("forward"),
-      preDNAT: has("preDNAT"),
-      untrackedIngress: has("untracked", "ingress"),
-      untrackedEgress: has("untracked", "egress"),
+      forward: applying.classes.has("forward"),
+      preDNAT: applying.classes.has("preDNAT"),
+      untrackedIngress: applying.judging[ProgramKind.UNTRACKED_INGRESS].length > 0,
+      untrackedEgress: applying.judging[ProgramKind.UNTRACKED_EGRESS].length > 0,
     };
     return { endpoint, policies, pendingPolicies: pending, programs, pendingPrograms, classes };
   }
 
   /** Endpoints with the same policies and profiles share a program. */
-  #program(endpoint: Endpoint, policies: readonly Policy[], request: ProgramRequest): SharedProgram {
-    const { judging, none } = applying(endpoint, policies, request);
+  #program(endpoint: Endpoint, applying: ApplyingPolicies, request: ProgramRequest): SharedProgram {
+    const judging = applying.judging[request.kind];
+    const none = !applying.classes.has(request.policyClass);
     const numbers = judging.map((policy) => this.#number(policy)).join();
     const profiles = endpoint.profiles.map((name) => this.#number(name)).join();
     const key = [request.kind, endpoint.kind, none, numbers, profiles].join("|");
     let program = this.#programs.get(key);
     if (program === undefined) {
       const items = this.#items(endpoint, request, judging, !none);
-      program = { key, id: this.#pages.add(buildProgram(items, this.#rules.keys)), users: 0 };
+      program = { key, id: this.#pages.add(this.#builder.build(items.words, this.#rules.keys.words)), users: 0 };
       this.#programs.set(key, program);
     }
     program.users++;
@@ -293,36 +294,41 @@ class Compiler {
     return number;
   }
 
-  #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItem[] {
+  #items(endpoint: Endpoint, request: ProgramRequest, policies: readonly Policy[], hasPolicies: boolean): ProgramItems {
     const { policyClass, direction } = request;
     const rules = this.#rules;
-    const items: ProgramItem[] = [];
-    const push = (rule: number): void => {
-      items.push({ rule, next: items.length + 1 });
-    };
-    if (endpoint.kind === "HostEndpoint") this.#failsafes(request, push);
+    const items = new ProgramItems();
+    if (endpoint.kind === "HostEndpoint") this.#failsafes(request, items);
     for (const tier of this.#lists.tiers) {
       const ofTier = policies.filter((policy) => policy.tier === tier.name);
       if (ofTier.length === 0) continue;
-      const first = items.length;
-      for (const policy of ofTier) {
-        for (const [index, rule] of policy[direction].entries()) {
-          const reference = { tier: tier.name, policy: policyLabel(policy), direction, index };
-          pushForms(items, rules.policyRule(rule, reference));
-        }
-      }
+      const first = items.count;
+      for (const policy of ofTier) this.#policyRules(policy, direction, items);
       if ((policyClass === "normal" || policyClass === "forward") && tier.defaultAction !== "Pass") {
-        push(this.#endOfTier(direction, tier.name, ofTier.findLast((policy) => policy.staged)));
+        items.add(this.#endOfTier(direction, tier.name, ofTier.findLast((policy) => policy.staged)));
       }
-      for (let i = first; i < items.length; i++) {
-        const { rule } = items[i];
-        if (rules.info[rule].verdict === "pass") items[i] = { rule, next: items.length };
+      for (let i = first; i < items.count; i++) {
+        if (rules.info[items.rule(i)].verdict === "pass") items.goOnAt(i, items.count);
       }
     }
-    if (policyClass === "normal") this.#profiles(endpoint, direction, items, push);
-    else if (policyClass !== "forward") push(rules.impliedRule(direction, "continue", "no-match"));
-    else push(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
+    if (policyClass === "normal") this.#profiles(endpoint, direction, items);
+    else if (policyClass !== "forward") items.add(rules.impliedRule(direction, "continue", "no-match"));
+    else items.add(rules.impliedRule(direction, hasPolicies ? "continue" : "allow", "forward-default"));
     return items;
+  }
+
+  #policyRules(policy: Policy, direction: Direction, items: ProgramItems): void {
+    const list = policy[direction];
+    let label: string | undefined;
+    for (let index = 0; index < list.length; index++) {
+      const rule = list[index];
+      let forms = this.#rules.known(rule);
+      if (forms === undefined) {
+        label ??= policyLabel(policy);
+        forms = this.#rules.policyRule(rule, { tier: policy.tier, policy: label, direction, index });
+      }
+      items.addForms(forms);
+    }
   }
 
   /** `staged`: the policy that may be the reason why the tier ends here. */
@@ -335,23 +341,23 @@ class Compiler {
     return rule;
   }
 
-  #failsafes({ policyClass, direction }: ProgramRequest, push: (rule: number) => void): void {
+  #failsafes({ policyClass, direction }: ProgramRequest, items: ProgramItems): void {
     const { failsafeInbound, failsafeOutbound } = this.#felix;
     const [own, other] = direction === "ingress" ? [failsafeInbound, failsafeOutbound] : [failsafeOutbound, failsafeInbound];
     if (policyClass === "forward") return;
     const verdict = policyClass === "normal" ? "allow" : "continue";
-    for (const port of own) push(this.#rules.failsafeRule(port, direction, verdict, "destination"));
+    for (const port of own) items.add(this.#rules.failsafeRule(port, direction, verdict, "destination"));
     if (policyClass !== "untracked") return;
-    for (const port of other) push(this.#rules.failsafeRule(port, direction, verdict, "source"));
+    for (const port of other) items.add(this.#rules.failsafeRule(port, direction, verdict, "source"));
   }
 
-  #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItem[], push: (rule: number) => void): void {
+  #profiles(endpoint: Endpoint, direction: Direction, items: ProgramItems): void {
     for (const name of endpoint.profiles) {
       for (const [index, rule] of (this.#set.profiles.get(name)?.[direction] ?? []).entries()) {
-        pushForms(items, this.#rules.profileRule(rule, { tier: "", policy: name, direction, index }));
+        items.addForms(this.#rules.profileRule(rule, { tier: "", policy: name, direction, index }));
       }
     }
-    push(this.#rules.impliedRule(direction, "deny", "no-policy"));
+    items.add(this.#rules.impliedRule(direction, "deny", "no-policy"));
   }
 }
 
@@ -359,32 +365,32 @@ function hasStaged(set: ResourceSet): boolean {
   return set.policies.some((policy) => policy.staged);
 }
 
-/** The policies that judge in class and direction; `none`: there is not one of the class. */
-function applying(
-  endpoint: Endpoint,
-  policies: readonly Policy[],
-  { policyClass, direction }: ProgramRequest,
-): { readonly judging: readonly Policy[]; readonly none: boolean } {
-  const ofClass = policies.filter((policy) => hasClass(policy, endpoint, policyClass));
-  return { judging: ofClass.filter((policy) => policy.types.includes(direction)), none: ofClass.length === 0 };
+/** An endpoint's policies by what they judge. */
+interface ApplyingPolicies {
+  /** By ProgramKind: the policies that judge in its class and direction. */
+  readonly judging: readonly (readonly Policy[])[];
+  /** The classes that have a policy, in whichever direction. */
+  readonly classes: ReadonlySet<PolicyClass>;
+}
+
+function applyingPolicies(endpoint: Endpoint, policies: readonly Policy[]): ApplyingPolicies {
+  const judging: Policy[][] = [];
+  for (const { kind } of PROGRAM_REQUESTS) judging[kind] = [];
+  const classes = new Set<PolicyClass>();
+  for (const policy of policies) {
+    for (const { kind, policyClass, direction } of PROGRAM_REQUESTS) {
+      if (!hasClass(policy, endpoint, policyClass)) continue;
+      classes.add(policyClass);
+      if (policy.types.includes(direction)) judging[kind].push(policy);
+    }
+  }
+  return { judging, classes };
 }
 
 /** Would the pending program say the same as the one in force? */
-function samePrograms(
-  endpoint: Endpoint,
-  policies: readonly Policy[],
-  pending: readonly Policy[],
-  request: ProgramRequest,
-): boolean {
-  const before = applying(endpoint, policies, request);
-  const after = applying(endpoint, pending, request);
-  if (request.policyClass === "forward" && before.none !== after.none) return false;
-  if (before.judging.length !== after.judging.length) return false;
-  return before.judging.every((policy, i) => policy === after.judging[i]);
-}
-
-/** Skips and Logs go on behind the rule's last form, so that a rule skips, and logs, as one. */
-function pushForms(items: ProgramItem[], { skips, matches }: RuleForms): void {
-  const end = items.length + skips.length + matches.length;
-  for (const rule of [...skips, ...matches]) items.push({ rule, next: end });
+function samePrograms(inForce: ApplyingPolicies, pending: ApplyingPolicies, { kind, policyClass }: ProgramRequest): boolean {
+  if (policyClass === "forward" && inForce.classes.has(policyClass) !== pending.classes.has(policyClass)) return false;
+  const before = inForce.judging[kind];
+  const after = pending.judging[kind];
+  return before.length === after.length && before.every((policy, i) => policy === after[i]);
 }

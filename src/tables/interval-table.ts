@@ -4,7 +4,6 @@
  * intervals, and by halving what is left: one or two steps for spread-out
  * prefixes, eight at worst for IPv4.
  */
-import { addressBits, type Family } from "../address/address.ts";
 import { sharedUint32 } from "./shared-arrays.ts";
 
 export interface IntervalTable {
@@ -74,17 +73,9 @@ export function classOfIPv6(table: IntervalTable, words: Uint32Array, at: number
   return intervals[low * IPV6_WORDS + IPV6_WORDS - 1];
 }
 
-/** `starts` ascending from 0, `classes` beside it. */
-export function packIntervals(family: Family, starts: readonly bigint[], classes: readonly number[]): IntervalTable {
-  const words = addressBits(family) / 32;
-  const intervals = sharedUint32(starts.length * (words + 1));
-  let at = 0;
-  for (let i = 0; i < starts.length; i++) {
-    const start = starts[i];
-    if (words === 1) intervals[at++] = Number(start);
-    else for (let shift = 96n; shift >= 0n; shift -= 32n) intervals[at++] = Number((start >> shift) & 0xffffffffn);
-    intervals[at++] = classes[i];
-  }
+/** `from`: intervals as in IntervalTable, ascending from address 0; `words` of an address. */
+export function packIntervals(words: number, from: Uint32Array): IntervalTable {
+  const intervals = sharedUint32(from);
   const root = sharedUint32(65537);
   const pages: number[] = [];
   let interval = 0;
@@ -101,7 +92,7 @@ export function packIntervals(family: Family, starts: readonly bigint[], classes
     pages.push(last);
     interval = last;
   }
-  root[65536] = starts.length - 1;
+  root[65536] = intervals.length / (words + 1) - 1;
   return { root, pages: sharedUint32(pages), intervals };
 }
 

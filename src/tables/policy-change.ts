@@ -5,6 +5,13 @@ import type { Change } from "./resource-changes.ts";
 
 export const NO_CHANGE: Change<Policy> = { removed: [], added: [] };
 
+/** What becomes of the enforced policies, when all change so. */
+export function ofEnforced({ removed, added }: Change<Policy>): Change<Policy> {
+  const enforced = (policies: readonly Policy[]): Policy[] => policies.filter((policy) => !policy.staged);
+  const change = { removed: enforced(removed), added: enforced(added) };
+  return change.removed.length === 0 && change.added.length === 0 ? NO_CHANGE : change;
+}
+
 /** NO_CHANGE when both lists have the same policies. */
 export function difference(before: readonly Policy[], after: readonly Policy[]): Change<Policy> {
   if (before.length === after.length && before.every((policy, i) => policy === after[i])) return NO_CHANGE;

@@ -5,25 +5,28 @@
  * protocol and port the name stands for), negated named ports put rules before
  * it that jump over it.
  */
-import type { Address } from "../address/address.ts";
+import type { Address, Cidr } from "../address/address.ts";
 import type { Decision, RuleReference } from "../policy/decision.ts";
 import type { Direction, EntityRule, FailsafePort, Rule, ServiceBackend } from "../resources/types.ts";
 import type { AddressPredicates } from "./address-sets.ts";
 import { RuleAction, type RuleInfo, type RuleTable } from "./compiled.ts";
 import { ANY_PROTOCOL, MatchForms, type MatchForm } from "./match-forms.ts";
-import type { RuleKey } from "./program-block.ts";
+import { RULE_KEY_WORDS } from "./program-block.ts";
 import { hostPrefix, type PortGroup, type SelectedSets } from "./selected-sets.ts";
 import { sharedUint32, sharedUint8 } from "./shared-arrays.ts";
 import { ValuePredicates, type ValueRange } from "./value-classes.ts";
+import { WordList } from "./word-list.ts";
 
 /** A compiled rule before it has a number. */
 type BuiltRule = MatchForm & { readonly action: number; readonly source: number; readonly destination: number };
 
-/** The compiled rules of one policy rule, in this order: `skips` jump behind the last of `matches`. */
-export interface RuleForms {
-  readonly skips: readonly number[];
-  readonly matches: readonly number[];
-}
+/** The compiled rules of one policy rule: most often one, or in this order: `skips` jump behind the last of `matches`. */
+export type RuleForms =
+  | number
+  | {
+      readonly skips: readonly number[];
+      readonly matches: readonly number[];
+    };
 
 /** One way to match one side of a rule: its addresses and ports, and the protocol that goes with the ports. */
 interface SideForm {
@@ -48,6 +51,8 @@ const ANY_PACKET = {
   icmp: 0,
 };
 
+const NO_SETS: readonly number[] = [];
+
 /** A rule nobody is told about. */
 const SKIP: RuleInfo = { verdict: "skip", reason: "policy", direction: "ingress", tier: undefined, rule: undefined };
 
@@ -56,8 +61,8 @@ export class RuleBuilder {
   readonly destinationPorts = new ValuePredicates();
   readonly icmp = new ValuePredicates();
   readonly forms = new MatchForms();
-  /** By rule id: what the index of a program needs, and what the rule means. */
-  readonly keys: RuleKey[] = [];
+  /** By rule id: what the index of a program needs (RULE_KEY_WORDS each), and what the rule means. */
+  readonly keys = new WordList();
   readonly info: RuleInfo[] = [];
   readonly #actions: number[] = [];
   #unused = 0;
@@ -70,6 +75,11 @@ export class RuleBuilder {
   constructor(addresses: AddressPredicates, selected: SelectedSets) {
     this.#addresses = addresses;
     this.#selected = selected;
+  }
+
+  /** The compiled rules of a rule that was asked for before. */
+  known(rule: Rule): RuleForms | undefined {
+    return this.#ruleForms.get(rule);
   }
 
   /** The compiled rules of a policy's rule; the same rule has the same ones in every program. */
@@ -140,7 +150,7 @@ export class RuleBuilder {
       const forms = this.#ruleForms.get(rule);
       if (forms === undefined) continue;
       this.#ruleForms.delete(rule);
-      for (const id of [...forms.skips, ...forms.matches]) {
+      for (const id of typeof forms === "number" ? [forms] : [...forms.skips, ...forms.matches]) {
         this.info[id] = SKIP;
         this.#unused++;
       }
@@ -148,18 +158,52 @@ export class RuleBuilder {
   }
 
   table(): RuleTable {
-    if (this.#table?.action.length === this.keys.length) return this.#table;
-    return (this.#table = { action: sharedUint8(this.#actions), form: sharedUint32(this.keys.map(({ form }) => form)) });
+    const count = this.#actions.length;
+    if (this.#table?.action.length === count) return this.#table;
+    const form = sharedUint32(count);
+    const { words } = this.keys;
+    for (let rule = 0; rule < count; rule++) form[rule] = words[rule * RULE_KEY_WORDS + 3];
+    return (this.#table = { action: sharedUint8(this.#actions), form });
   }
 
   #formsOf(rule: Rule, action: number, info: RuleInfo): RuleForms {
     const known = this.#ruleForms.get(rule);
     if (known !== undefined) return known;
-    const icmp = this.icmp.add({
-      include: rule.icmp === undefined ? undefined : [icmpRange(rule.icmp)],
-      exclude: rule.notIcmp === undefined ? [] : [icmpRange(rule.notIcmp)],
-      whenAbsent: rule.icmp === undefined,
+    const forms = isPlain(rule.source) && isPlain(rule.destination) ? this.#oneForm(rule, action, info) : this.#manyForms(rule, action, info);
+    this.#ruleForms.set(rule, forms);
+    return forms;
+  }
+
+  /** The compiled rule of a rule without named ports and services. */
+  #oneForm(rule: Rule, action: number, info: RuleInfo): number {
+    const { source, destination } = rule;
+    return this.#add(
+      {
+        action,
+        families: ruleFamilies(rule),
+        protocol: rule.protocol ?? ANY_PROTOCOL,
+        notProtocol: rule.notProtocol ?? ANY_PROTOCOL,
+        source: this.#addressPredicate(source, NO_SETS),
+        destination: this.#addressPredicate(destination, NO_SETS),
+        sourcePort: portPredicate(source, this.sourcePorts),
+        destinationPort: portPredicate(destination, this.destinationPorts),
+        icmp: this.#icmpPredicate(rule),
+      },
+      info,
+    );
+  }
+
+  #icmpPredicate({ icmp, notIcmp }: Rule): number {
+    if (icmp === undefined && notIcmp === undefined) return 0;
+    return this.icmp.add({
+      include: icmp === undefined ? undefined : [icmpRange(icmp)],
+      exclude: notIcmp === undefined ? [] : [icmpRange(notIcmp)],
+      whenAbsent: icmp === undefined,
     });
+  }
+
+  #manyForms(rule: Rule, action: number, info: RuleInfo): RuleForms {
+    const icmp = this.#icmpPredicate(rule);
     const families = ruleFamilies(rule);
     const matches: number[] = [];
     for (const source of this.#sideForms(rule.source, this.sourcePorts, rule, false)) {
@@ -185,27 +229,20 @@ export class RuleBuilder {
       }
     }
     const skips = matches.length === 0 ? [] : [...this.#skips(rule, rule.source, false), ...this.#skips(rule, rule.destination, true)];
-    const forms = { skips, matches };
-    this.#ruleForms.set(rule, forms);
-    return forms;
+    return { skips, matches };
   }
 
   /** Every way to match one side; none when its named ports or service stand for nothing. */
   #sideForms(entity: EntityRule, ports: ValuePredicates, rule: Rule, isDestination: boolean): SideForm[] {
-    const { service, notPorts: exclude } = entity;
+    const { service } = entity;
     if (service !== undefined && isDestination) {
       return this.#backendGroups(service).map((group) => this.#groupForm(entity, group, ports, []));
     }
     const backends = service === undefined ? [] : [this.#addressSet(service.map((backend) => backend.address))];
     const address = this.#addressPredicate(entity, backends);
-    if (entity.ports.length === 0 && entity.namedPorts.length === 0) {
-      const port = exclude.length > 0 ? ports.add({ include: undefined, exclude, whenAbsent: false }) : 0;
-      return [{ address, port, protocol: undefined }];
-    }
     const forms: SideForm[] = [];
-    if (entity.ports.length > 0) {
-      const port = ports.add({ include: entity.ports, exclude, whenAbsent: false });
-      forms.push({ address, port, protocol: undefined });
+    if (entity.ports.length > 0 || entity.namedPorts.length === 0) {
+      forms.push({ address, port: portPredicate(entity, ports), protocol: undefined });
     }
     for (const group of this.#selected.ofPortNames(entity.namedPorts, entity.selector, entity.notSelector, rule.protocol)) {
       forms.push(this.#groupForm(entity, group, ports, backends));
@@ -259,20 +296,27 @@ export class RuleBuilder {
     return id;
   }
 
-  #add({ action, source, destination, ...form }: BuiltRule, info: RuleInfo): number {
-    this.#actions.push(action);
-    this.keys.push({ source, destination, destinationPort: form.destinationPort, form: this.forms.add(form) });
+  #add(rule: BuiltRule, info: RuleInfo): number {
+    const { keys } = this;
+    this.#actions.push(rule.action);
+    keys.push(rule.source);
+    keys.push(rule.destination);
+    keys.push(rule.destinationPort);
+    keys.push(this.forms.add(rule));
     this.info.push(info);
     return this.info.length - 1;
   }
 
   /** SEMANTICS 1.9: notSelector narrows a positive selector by labels, or alone excludes by address. */
   #addressPredicate(entity: EntityRule, also: readonly number[]): number {
+    const { nets, notNets, selector, notSelector } = entity;
+    if (also.length === 0 && notNets.length === 0 && selector === undefined && notSelector === undefined) {
+      return nets.length === 0 ? 0 : this.#addresses.inSet(this.#addresses.netSet(nets));
+    }
     const include = [...also];
     const exclude: number[] = [];
-    if (entity.nets.length > 0) include.push(this.#addresses.netSet(entity.nets));
-    if (entity.notNets.length > 0) exclude.push(this.#addresses.netSet(entity.notNets));
-    const { selector, notSelector } = entity;
+    if (nets.length > 0) include.push(this.#addresses.netSet(nets));
+    if (notNets.length > 0) exclude.push(this.#addresses.netSet(notNets));
     if (selector !== undefined) include.push(this.#selected.ofSelector(selector, notSelector));
     else if (notSelector !== undefined) exclude.push(this.#selected.ofSelector(notSelector, undefined));
     return this.#addresses.predicate(include, exclude);
@@ -302,12 +346,27 @@ function ruleFamilies(rule: Rule): number {
   let families = rule.ipVersion === 4 ? 1 : rule.ipVersion === 6 ? 2 : 3;
   if (rule.protocol === ICMP) families &= 1;
   if (rule.protocol === ICMPV6) families &= 2;
-  for (const entity of [rule.source, rule.destination]) {
-    for (const nets of [entity.nets, entity.notNets]) {
-      if (nets.length > 0) families &= nets.reduce((bits, net) => bits | (net.family === 4 ? 1 : 2), 0);
-    }
-  }
+  const { source, destination } = rule;
+  families &= netFamilies(source.nets) & netFamilies(source.notNets);
+  return families & netFamilies(destination.nets) & netFamilies(destination.notNets);
+}
+
+function netFamilies(nets: readonly Cidr[]): number {
+  if (nets.length === 0) return 3;
+  let families = 0;
+  for (const { family } of nets) families |= family === 4 ? 1 : 2;
   return families;
+}
+
+/** Does the side ask the packet's own words only: no port names, no service? */
+function isPlain({ service, namedPorts, notNamedPorts }: EntityRule): boolean {
+  return service === undefined && namedPorts.length === 0 && notNamedPorts.length === 0;
+}
+
+/** Of the port numbers of a side. */
+function portPredicate({ ports, notPorts: exclude }: EntityRule, predicates: ValuePredicates): number {
+  if (ports.length === 0 && exclude.length === 0) return 0;
+  return predicates.add({ include: ports.length === 0 ? undefined : ports, exclude, whenAbsent: false });
 }
 
 function icmpRange(match: { type: number | undefined; code: number | undefined }): ValueRange {

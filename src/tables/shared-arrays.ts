@@ -22,16 +22,3 @@ export interface PackedLists {
   readonly start: Uint32Array;
   readonly values: Uint32Array;
 }
-
-export function packLists(lists: readonly (readonly number[])[]): PackedLists {
-  const start = sharedUint32(lists.length + 1);
-  let total = 0;
-  for (let i = 0; i < lists.length; i++) {
-    start[i] = total;
-    total += lists[i].length;
-  }
-  start[lists.length] = total;
-  const values = sharedUint32(total);
-  for (let i = 0; i < lists.length; i++) values.set(lists[i], start[i]);
-  return { start, values };
-}

@@ -12,7 +12,7 @@ import type { ProgramTable } from "./compiled.ts";
 import { classHas } from "./match-forms.ts";
 import { hashPredicate, Head, SIDE_WORDS } from "./program-block.ts";
 import type { PackedLists } from "./shared-arrays.ts";
-import { sortRecords } from "./word-pool.ts";
+import { sortRecords, zeroed } from "./word-pool.ts";
 
 export const SIDE_ENTRY_WORDS = 3;
 const SLOT_WORDS = 3;
@@ -30,14 +30,16 @@ export class SideLists {
   readonly #mask: number;
   #used = 1;
 
-  constructor(programs: ProgramTable, classes: number) {
+  /** Uses the memory of `before`, which is of no use any more then. */
+  constructor(programs: ProgramTable, classes: number, before?: SideLists) {
     let slots = MINIMUM_SLOTS;
     while (slots < MAXIMUM_SLOTS && slots < programs.page.length * classes * 2) slots *= 2;
-    this.#mask = slots - 1;
-    this.#slots = new Uint32Array(slots * SLOT_WORDS);
-    this.#byContent = new Uint32Array(slots);
+    this.#slots = zeroed(before && before.#slots, slots * SLOT_WORDS);
+    this.#byContent = zeroed(before && before.#byContent, slots);
+    this.#mask = this.#byContent.length - 1;
     // A packet needs two lists at once.
-    this.pool = new Uint32Array(Math.max(slots * 16, 2 * (2 + SIDE_ENTRY_WORDS * (programs.longest + 1))) + 1);
+    const words = Math.max(slots * 16, 2 * (2 + SIDE_ENTRY_WORDS * (programs.longest + 1))) + 1;
+    this.pool = before !== undefined && before.pool.length >= words ? before.pool : new Uint32Array(words);
   }
 
   /** Offset of the list in `pool`; side 0 is the source. `classes` are the predicates of the address classes. */

@@ -4,7 +4,7 @@
  * here, at compile time. Index 65536 stands for "the packet has no such field".
  */
 import { ListInterner } from "./list-interner.ts";
-import { packLists, sharedUint16, type PackedLists } from "./shared-arrays.ts";
+import { sharedUint16, type PackedLists } from "./shared-arrays.ts";
 
 export const NO_VALUE = 65536;
 
@@ -31,19 +31,38 @@ export interface ValuePredicate {
 /** Collects distinct predicates; id 0 is "any". */
 export class ValuePredicates {
   readonly #ids = new Map<string, number>();
+  /** Those of one range and nothing else, by its ends: most. */
+  readonly #ranges = new Map<number, number>();
   readonly #predicates: ValuePredicate[] = [{ include: undefined, exclude: [], whenAbsent: true }];
 
   #built: ValueClasses | undefined;
   #builtOf = 0;
 
   add(predicate: ValuePredicate): number {
-    if (predicate.include === undefined && predicate.exclude.length === 0 && predicate.whenAbsent) return 0;
-    const key = `${rangesKey(predicate.include)}!${rangesKey(predicate.exclude)}!${predicate.whenAbsent}`;
+    const { include, exclude, whenAbsent } = predicate;
+    if (include === undefined && exclude.length === 0 && whenAbsent) return 0;
+    if (include !== undefined && exclude.length === 0 && !whenAbsent) {
+      const merged = include.length === 1 ? include : merge(include);
+      if (merged.length === 1) return this.range(merged[0]);
+    }
+    const key = `${rangesKey(include)}!${rangesKey(exclude)}!${whenAbsent}`;
     let id = this.#ids.get(key);
     if (id === undefined) {
       id = this.#predicates.length;
       this.#predicates.push(predicate);
       this.#ids.set(key, id);
+    }
+    return id;
+  }
+
+  /** The predicate of the values in one range. */
+  range(range: ValueRange): number {
+    const key = range.min * 65536 + range.max;
+    let id = this.#ranges.get(key);
+    if (id === undefined) {
+      id = this.#predicates.length;
+      this.#predicates.push({ include: [range], exclude: [], whenAbsent: false });
+      this.#ranges.set(key, id);
     }
     return id;
   }
@@ -85,7 +104,7 @@ export class ValuePredicates {
     }
     classOf[NO_VALUE] = 0;
 
-    return { classOf, predicates: packLists(interner.lists) };
+    return { classOf, predicates: interner.pack() };
   }
 
   #absent(): number[] {

@@ -24,9 +24,13 @@ const PACKETS = 12;
 
 type Random = (below: number) => number;
 
+/** As in a worker, each classifier has the memory of the one before, whatever tables that was for. */
+let classifier: Classifier | undefined;
+
 /** Everything the tables decide for these packets, a line each. */
 function decisions(compilation: Compilation, packets: readonly PolicyPacket[]): string[] {
-  const classifier = new Classifier(compilation.tables, 64);
+  const asked = new Classifier(compilation.tables, 64, classifier);
+  classifier = asked;
   const view = new PacketView();
   return compilation.endpoints.flatMap((endpoint, index) =>
     kindsOf(endpoint).flatMap(({ kind }) =>
@@ -35,8 +39,8 @@ function decisions(compilation: Compilation, packets: readonly PolicyPacket[]): 
         const at = index * PROGRAM_KINDS + kind;
         const program = compilation.tables.endpointPrograms[at];
         const pending = compilation.tables.pendingPrograms[at] ?? NO_PROGRAM;
-        const inForce = inWords(decide(compilation, classifier, program, view));
-        const would = pending === NO_PROGRAM ? inForce : inWords(decide(compilation, classifier, pending, view));
+        const inForce = inWords(decide(compilation, asked, program, view));
+        const would = pending === NO_PROGRAM ? inForce : inWords(decide(compilation, asked, pending, view));
         return `${inForce} pending ${would}`;
       }),
     ),

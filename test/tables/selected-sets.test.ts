@@ -52,7 +52,7 @@ describe("named ports that many rules ask for", () => {
     // half == 0, half == 1; all pods by TCP 8080; half == 1 by TCP 8080 and by UDP 53.
     expect(addresses.setCount).toBe(5);
     // any, the two halves, and each group; the second rule's groups meet half == 1.
-    expect(addresses.predicates.length).toBe(6);
+    expect(addresses.predicateCount).toBe(6);
   });
 
   it("follow an endpoint that comes and goes, and say when a name stands for another port", () => {
