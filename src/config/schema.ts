@@ -71,7 +71,7 @@ const sections = {
       .min(1, { error: "must name at least one file or directory" })
       .optional(),
     watch: flag.default(true),
-    debounceMs: wholeNumber(0, 60_000).default(100),
+    debounceMs: wholeNumber(0, 60_000).default(50),
     lenientYaml: flag.default(true),
   }),
   queue: section({

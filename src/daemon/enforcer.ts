@@ -315,10 +315,14 @@ function serviceLoopOf({ serviceNets = [] }: ResourceSet, { serviceLoopPreventio
   return { nets: serviceNets, reject: serviceLoopPrevention === "Reject" };
 }
 
-/** An interface that was there before is governed by another endpoint now: its live connections must be judged again. */
+/**
+ * An interface that was there before, perhaps by another name, is governed by another endpoint now: its live
+ * connections must be judged again.
+ */
 function changesKnownInterface(current: Enforced, scope: EndpointScope, links: readonly NativeInterface[]): boolean {
   const before = new Map(current.links.map((link) => [link.index, link.name]));
-  return links.some(
-    ({ index, name }) => before.get(index) === name && current.scope.roles.get(name) !== scope.roles.get(name),
-  );
+  return links.some(({ index, name }) => {
+    const known = before.get(index);
+    return known !== undefined && current.scope.roles.get(known) !== scope.roles.get(name);
+  });
 }

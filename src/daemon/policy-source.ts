@@ -8,12 +8,18 @@ import type { Settings } from "../config/settings.ts";
 import { type LoadResult, type PolicyText, ResourceLoader } from "../resources/load.ts";
 import { loadOptions } from "./load-options.ts";
 
+/** Changes that never end are loaded all the same, after this many quiet times. */
+const LONGEST_WAIT = 5;
+
 export interface PolicySource {
   /** Everything there is, with every error found. */
   load(): LoadResult;
   /** What a load has read, under names that say the same on another day and in another place. */
   textsOf(loaded: LoadResult): PolicyText[];
-  /** Calls back after changes, once they have been quiet for a while; no change after it resolved is missed. */
+  /**
+   * Calls back after changes, once they have been quiet for a while or gone on for long; no change after it resolved
+   * is missed.
+   */
   watch(onChange: () => void, onError: (error: unknown) => void): Promise<void>;
   close(): Promise<void>;
 }
@@ -24,6 +30,8 @@ export class FilePolicySource implements PolicySource {
   readonly #loader: ResourceLoader;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** performance.now() of the first change that was not told of. */
+  #changedAt: number | undefined;
 
   constructor({ paths, debounceMs, lenientYaml }: Settings["policy"]) {
     this.#paths = paths;
@@ -45,8 +53,17 @@ export class FilePolicySource implements PolicySource {
     const watcher = watch([...this.#paths], { ignoreInitial: true });
     this.#watcher = watcher;
     watcher.on("all", () => {
+      const now = performance.now();
+      this.#changedAt ??= now;
+      const latest = this.#changedAt + LONGEST_WAIT * this.#debounceMs;
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(onChange, this.#debounceMs);
+      this.#timer = setTimeout(
+        () => {
+          this.#changedAt = undefined;
+          onChange();
+        },
+        Math.max(0, Math.min(this.#debounceMs, latest - now)),
+      );
     });
     await new Promise<void>((resolve) => {
       watcher.once("ready", resolve);

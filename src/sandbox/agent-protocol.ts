@@ -34,6 +34,43 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** Flows on which both sides speak all the time. */
+export interface ChatterStart {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP";
+  /** They are numbered from here on. */
+  readonly firstFlow: number;
+  readonly flows: number;
+  /** Between two messages of one side on one flow. */
+  readonly intervalMs: number;
+}
+
+/** Of one flow: messages heard, and when the latest of them was sent, by CLOCK_MONOTONIC. */
+export interface ChatterHeard {
+  readonly flow: number;
+  readonly count: number;
+  readonly latestMs: number;
+}
+
+/** Datagrams to an echo server, each from a source port of its own, which makes each a flow. */
+export interface Burst {
+  readonly address: string;
+  readonly port: number;
+  readonly firstSourcePort: number;
+  readonly count: number;
+  readonly perSecond: number;
+  /** How long the last answers are waited for. */
+  readonly graceMs: number;
+}
+
+export interface BurstResult {
+  readonly sent: number;
+  readonly answered: number;
+  /** Sent by CLOCK_MONOTONIC. */
+  readonly lost: readonly { readonly sourcePort: number; readonly sentMs: number }[];
+}
+
 export interface AgentOperations {
   /** `conversation` is 0 unless connected and `keep` was asked for. */
   tcpConnect: { arguments: Target & { keep: boolean }; result: { outcome: TcpOutcome; conversation: number } };
@@ -46,7 +83,7 @@ export interface AgentOperations {
   /** Echo servers on every address of the host, both families; the result names the server. */
   tcpEchoServer: { arguments: { port: number }; result: number };
   udpEchoServer: { arguments: { port: number }; result: number };
-  /** Send a line to every client of a TCP echo server; the result is how many there are. */
+  /** Send a line to every client of an echo server; the result is how many there are. */
   speak: { arguments: { server: number; line: string }; result: number };
   /** Sends `bytes` to whoever connects, `chunk` bytes each `intervalMs`. */
   transferServer: {
@@ -56,6 +93,12 @@ export interface AgentOperations {
   closeServer: { arguments: { server: number }; result: null };
   transferStart: { arguments: Target; result: { outcome: TcpOutcome; transfer: number } };
   transferProgress: { arguments: { transfer: number }; result: TransferProgress };
+  /** Speaks on every flow that has spoken to it; the result names it, as that of chatterStart. */
+  chatterServer: { arguments: { port: number; intervalMs: number }; result: number };
+  chatterStart: { arguments: ChatterStart; result: number };
+  chatterHeard: { arguments: { chatter: number }; result: ChatterHeard[] };
+  chatterEnd: { arguments: { chatter: number }; result: null };
+  burst: { arguments: Burst; result: BurstResult };
   httpGet: { arguments: { address: string; port: number; path: string; timeoutMs: number }; result: HttpAnswer };
 }
 

@@ -11,7 +11,7 @@ import { LineInbox, failureOf } from "./agent-tcp.ts";
 
 export class UdpTraffic {
   readonly #conversations = new Map<number, { socket: Socket; inbox: LineInbox }>();
-  readonly #servers = new Map<number, Socket>();
+  readonly #servers = new Map<number, { socket: Socket; clients: Map<string, { port: number; address: string }> }>();
   #last = 0;
 
   async echo(given: Target): Promise<UdpOutcome> {
@@ -71,25 +71,39 @@ export class UdpTraffic {
 
   async serve(port: number): Promise<number> {
     const socket = createSocket({ type: "udp6", ipv6Only: false });
+    const clients = new Map<string, { port: number; address: string }>();
     socket.on("message", (message, from) => {
       // Port 0 is a sender that wants no answer, and no socket can send there.
-      if (from.port !== 0) socket.send(message, from.port, from.address, () => undefined);
+      if (from.port === 0) return;
+      clients.set(`${from.address} ${from.port}`, from);
+      socket.send(message, from.port, from.address, () => undefined);
     });
     socket.bind(port, "::");
     await once(socket, "listening");
     const number = --this.#last;
-    this.#servers.set(number, socket);
+    this.#servers.set(number, { socket, clients });
     return number;
   }
 
+  /** To everyone who ever sent something. */
+  speak(server: number, line: string): number {
+    const found = this.#servers.get(server);
+    if (found === undefined) return 0;
+    for (const { port, address } of found.clients.values()) {
+      found.socket.send(`${line}\n`, port, address, () => undefined);
+    }
+    return found.clients.size;
+  }
+
   closeServer(number: number): null {
-    this.#servers.get(number)?.close();
+    this.#servers.get(number)?.socket.close();
     this.#servers.delete(number);
     return null;
   }
 }
 
-async function connected(target: Target): Promise<Socket> {
+/** A connected socket. */
+export async function connected(target: Target): Promise<Socket> {
   const socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
   if (target.sourcePort !== undefined) {
     socket.bind(target.sourcePort);

@@ -6,6 +6,8 @@
 import { get } from "node:http";
 import { createInterface } from "node:readline";
 import type { AgentOperations, AgentOperation, AgentRequest, HttpAnswer } from "./agent-protocol.ts";
+import { burst } from "./agent-burst.ts";
+import { Chatters } from "./agent-chatter.ts";
 import { TcpTraffic } from "./agent-tcp.ts";
 import { Transfers } from "./agent-transfer.ts";
 import { UdpTraffic } from "./agent-udp.ts";
@@ -13,6 +15,7 @@ import { UdpTraffic } from "./agent-udp.ts";
 const tcp = new TcpTraffic();
 const udp = new UdpTraffic();
 const transfers = new Transfers();
+const chatters = new Chatters();
 
 type Handlers = {
   readonly [K in AgentOperation]: (
@@ -29,7 +32,7 @@ const handlers: Handlers = {
   hangUp: ({ conversation }) => (conversation < 0 ? udp.hangUp(conversation) : tcp.hangUp(conversation)),
   tcpEchoServer: ({ port }) => tcp.serve(port),
   udpEchoServer: ({ port }) => udp.serve(port),
-  speak: ({ server, line }) => tcp.speak(server, line),
+  speak: ({ server, line }) => (server < 0 ? udp.speak(server, line) : tcp.speak(server, line)),
   transferServer: async (given) => {
     const { server, sha256 } = await transfers.serve(given);
     return { server: tcp.adopt(server), sha256 };
@@ -37,6 +40,11 @@ const handlers: Handlers = {
   closeServer: ({ server }) => (server < 0 ? udp.closeServer(server) : tcp.closeServer(server)),
   transferStart: (given) => transfers.start(given),
   transferProgress: ({ transfer }) => transfers.progress(transfer),
+  chatterServer: (given) => chatters.serve(given),
+  chatterStart: (given) => chatters.start(given),
+  chatterHeard: ({ chatter }) => chatters.heard(chatter),
+  chatterEnd: ({ chatter }) => chatters.end(chatter),
+  burst,
   httpGet: ({ address, port, path, timeoutMs }) => {
     return new Promise<HttpAnswer>((resolve, reject) => {
       const request = get({ host: address, port, path, timeout: timeoutMs, agent: false }, (response) => {

@@ -79,6 +79,8 @@ export class RampartProcess {
   readonly configFile: string;
   /** The daemon makes it, and keeps its last good set there. */
   readonly stateDirectory: string;
+  /** A path that any namespace can use. */
+  readonly controlSocket: string;
   readonly #directory: string;
   readonly #options: RampartOptions;
   #process: SandboxProcess | undefined;
@@ -91,6 +93,7 @@ export class RampartProcess {
     this.policyDirectory = join(this.#directory, "policy.d");
     this.configFile = join(this.#directory, "rampart.yaml");
     this.stateDirectory = join(this.#directory, "state");
+    this.controlSocket = join(this.#directory, "control.sock");
     mkdirSync(this.policyDirectory);
     for (const [name, text] of Object.entries(options.policies)) this.writePolicy(name, text);
     // JSON is YAML, so the file needs no writer of its own.
@@ -272,7 +275,7 @@ export class RampartProcess {
       log: { level: "info", format: "json" },
       metrics: { listen: `127.0.0.1:${METRICS_PORT}` },
       stateDirectory: this.stateDirectory,
-      control: { socket: join(this.#directory, "control.sock") },
+      control: { socket: this.controlSocket },
     };
     for (const [key, value] of Object.entries(this.#options.settings ?? {})) {
       const section = base[key];

@@ -2,10 +2,20 @@
  * Real traffic between sandbox hosts with crisp outcomes: what was dropped
  * ("timeout") is told from what was refused and from what no route leads to.
  */
-import type { Heard, HttpAnswer, TcpOutcome, TransferProgress, UdpOutcome } from "./agent-protocol.ts";
+import type {
+  Burst,
+  BurstResult,
+  ChatterHeard,
+  ChatterStart,
+  Heard,
+  HttpAnswer,
+  TcpOutcome,
+  TransferProgress,
+  UdpOutcome,
+} from "./agent-protocol.ts";
 import type { Host } from "./host.ts";
 
-export type { Heard, HttpAnswer, TcpOutcome, TransferProgress, UdpOutcome };
+export type { BurstResult, ChatterHeard, Heard, HttpAnswer, TcpOutcome, TransferProgress, UdpOutcome };
 
 export interface ProbeOptions {
   /** How long silence may last until it counts as "timeout"; 1000 unless told. */
@@ -109,7 +119,7 @@ export class Server {
     this.#number = number;
   }
 
-  /** TCP: send a line to every client unasked; resolves to how many there are. */
+  /** Send a line to every client unasked (UDP: to whoever has sent something); resolves to how many there are. */
   speak(line: string): Promise<number> {
     return this.#host.agent.call("speak", { server: this.#number, line });
   }
@@ -199,6 +209,43 @@ export async function startTransfer(
   const { outcome, transfer } = await client.agent.call("transferStart", { address, port, timeoutMs: 3000 });
   if (outcome !== "connected") throw new Error(`${client.name} to ${address} port ${port}: ${outcome}`);
   return new Transfer(client, transfer, new Server(server, serving.server), serving.sha256);
+}
+
+/** One side of flows on which both sides speak all the time. */
+export class Chatter {
+  readonly #host: Host;
+  readonly #number: number;
+
+  /** Made by `serveChatter` and `startChatter`. */
+  constructor(host: Host, number: number) {
+    this.#host = host;
+    this.#number = number;
+  }
+
+  /** What this side has heard so far, by flow; a flow on which nothing was heard is not there. */
+  async heard(): Promise<ReadonlyMap<number, ChatterHeard>> {
+    const heard = await this.#host.agent.call("chatterHeard", { chatter: this.#number });
+    return new Map(heard.map((each) => [each.flow, each]));
+  }
+
+  async end(): Promise<void> {
+    await this.#host.agent.call("chatterEnd", { chatter: this.#number });
+  }
+}
+
+/** Speaks on every flow that has spoken to the port, over TCP or UDP. */
+export async function serveChatter(host: Host, port: number, intervalMs: number): Promise<Chatter> {
+  return new Chatter(host, await host.agent.call("chatterServer", { port, intervalMs }));
+}
+
+/** Opens the flows; throws when one of them cannot be. */
+export async function startChatter(from: Host, flows: ChatterStart): Promise<Chatter> {
+  return new Chatter(from, await from.agent.call("chatterStart", flows));
+}
+
+/** Datagrams to a UDP echo server, each a flow of its own. */
+export function udpBurst(from: Host, datagrams: Burst): Promise<BurstResult> {
+  return from.agent.call("burst", datagrams);
 }
 
 /** GET over HTTP/1.1 from inside a host. */

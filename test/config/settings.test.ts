@@ -42,7 +42,7 @@ describe("defaults", () => {
     expect(load("")).toEqual({
       settings: {
         node: hostname(),
-        policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 100, lenientYaml: true },
+        policy: { paths: [join(directory, "policy.d")], watch: true, debounceMs: 50, lenientYaml: true },
         queue: {
           number: 100,
           backend: "native",

@@ -60,6 +60,23 @@ it("is the same set, with every message at its place under that name", () => {
   expect(broken.errors[0]?.location).toEqual({ file: "policy.d/b.yaml", line: 11, column: 22 });
 });
 
+it("tells of changes that never end", async () => {
+  const root = folder({ "a.yaml": policy("a") });
+  const watched = new FilePolicySource({ paths: [root], watch: true, debounceMs: 200, lenientYaml: true });
+  onTestFinished(() => watched.close());
+  let told = 0;
+  await watched.watch(
+    () => told++,
+    (error) => expect.unreachable(String(error)),
+  );
+  let changes = 0;
+  const writer = setInterval(() => writeFileSync(join(root, "a.yaml"), policy(`a${changes++}`)), 20);
+  onTestFinished(() => clearInterval(writer));
+  await expect.poll(() => told, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+  // Not by every change either.
+  expect(changes).toBeGreaterThan(3 * told);
+});
+
 it("is bounded as files are", () => {
   const loader = new ResourceLoader({ limits: { fileBytes: 100 } });
   const { errors, resources } = loader.loadTexts([{ file: "a.yaml", text: policy("a") }]);

@@ -22,6 +22,10 @@ export function felixConfiguration(spec: Spec): string {
   return document("FelixConfiguration", "default", spec);
 }
 
+export function globalNetworkSet(name: string, nets: readonly string[], labels: Readonly<Record<string, string>>): string {
+  return document("GlobalNetworkSet", name, { nets }, labels);
+}
+
 export const ETH0 = hostEndpoint("shield-eth0", { interfaceName: "eth0" });
 
 /** Both families' rules for a port: a rule without nets holds for both. */

@@ -1,0 +1,103 @@
+/**
+ * A daemon for a long time: mixed traffic, a reload every second, restarts of
+ * every kind in the first part, and from then on one process, whose memory and
+ * descriptors are watched.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { type LogLine, type RampartProcess, startRampart } from "../../../src/sandbox/daemon.ts";
+import { allowPorts } from "./documents.ts";
+import type { Lab } from "./lab.ts";
+import { MIXED_POLICY, MixedTraffic } from "./mixed-traffic.ts";
+import { reload } from "./reload.ts";
+
+/** The ways in which a daemon is replaced; each resolves when the new one enforces. */
+const RESTARTS: Readonly<Record<string, (rampart: RampartProcess) => Promise<void>>> = {
+  "SIGTERM and start": async (rampart) => {
+    await rampart.signal("SIGTERM");
+    await rampart.exited();
+    await rampart.start();
+  },
+  "SIGKILL and start": async (rampart) => {
+    await rampart.kill();
+    await rampart.start();
+  },
+};
+
+interface SoakShape {
+  readonly seconds: number;
+  /** How long, and how often, it is restarted before the last process runs to the end. */
+  readonly restartSeconds: number;
+  readonly restartEverySeconds: number;
+}
+
+interface SoakResult {
+  readonly traffic: MixedTraffic;
+  readonly reloads: number;
+  readonly restarts: Readonly<Record<string, number>>;
+  /** Of the last process, once a second. */
+  readonly samples: readonly { readonly residentMiB: number; readonly descriptors: number }[];
+  /** Log lines of level error or fatal, of every process. */
+  readonly errorLines: readonly LogLine[];
+  /** Children of the last process that nobody waited for. */
+  readonly zombies: string;
+}
+
+export async function soak(lab: Lab, { seconds, restartSeconds, restartEverySeconds }: SoakShape): Promise<SoakResult> {
+  const rampart = await startRampart(lab.shield, {
+    policies: { "policy.yaml": MIXED_POLICY },
+    settings: { policy: { watch: false } },
+  });
+  const traffic = new MixedTraffic(lab);
+  try {
+    traffic.start();
+    const kinds = Object.keys(RESTARTS);
+    const restarts = Object.fromEntries(kinds.map((kind) => [kind, 0]));
+    const errorLines: LogLine[] = [];
+    let samples: { residentMiB: number; descriptors: number }[] = [];
+    let reloads = 0;
+    let kind = 0;
+    const began = Date.now();
+    let restartAt = restartEverySeconds;
+    for (let second = 1; second <= seconds; second++) {
+      await pause(Math.max(0, began + second * 1000 - Date.now()));
+      rampart.writePolicy("other.yaml", allowPorts("other", "ingress", 10_000 + second));
+      await reload(rampart);
+      reloads++;
+      samples.push({
+        residentMiB: (await rampart.metric("process_resident_memory_bytes")) / 2 ** 20,
+        descriptors: await rampart.metric("process_open_fds"),
+      });
+      if (second < restartAt || second > restartSeconds) continue;
+      restartAt = second + restartEverySeconds;
+      const name = kinds[kind++ % kinds.length]!;
+      errorLines.push(...errorsOf(rampart));
+      // New tables are in force, but what they allow has only begun to be carried over.
+      await traffic.inGap(() => RESTARTS[name]!(rampart));
+      restarts[name]!++;
+      samples = [];
+    }
+    await traffic.stop();
+    errorLines.push(...errorsOf(rampart));
+    const zombies = await zombieChildren(rampart);
+    return { traffic, reloads, restarts, samples, errorLines, zombies };
+  } finally {
+    await traffic.stop();
+    await rampart.uninstall();
+  }
+}
+
+/** The median of a series' part, from and to being fractions of its length. */
+export function medianOf(series: readonly number[], from: number, to: number): number {
+  const part = series.slice(Math.floor(series.length * from), Math.ceil(series.length * to)).toSorted((a, b) => a - b);
+  return part[part.length >> 1] ?? Number.NaN;
+}
+
+function errorsOf(rampart: RampartProcess): LogLine[] {
+  return rampart.logs().filter(({ level }) => level === "error" || level === "fatal");
+}
+
+async function zombieChildren(rampart: RampartProcess): Promise<string> {
+  const { pid } = (await rampart.status()) as { pid: number };
+  const script = 'grep -l "^State:.Z" $(grep -l "^PPid:.$0$" /proc/[0-9]*/status 2>/dev/null) /dev/null 2>/dev/null';
+  return (await rampart.host.run(["sh", "-c", script, String(pid)])).stdout.trim();
+}

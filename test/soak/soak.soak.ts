@@ -1,0 +1,39 @@
+/**
+ * Ten minutes, or RAMPART_SOAK_MINUTES, of mixed traffic with a reload every
+ * second; in the first part of it the daemon is restarted in every way. The
+ * memory of the last process stays flat after its warm-up, and nothing fails.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab } from "../e2e/support/lab.ts";
+import { medianOf, soak } from "../e2e/support/soak.ts";
+
+const MINUTES = Number(process.env["RAMPART_SOAK_MINUTES"] ?? 10);
+/** What the collector may have not got round to when it was looked at. */
+const GROWTH = 1.05;
+const DESCRIPTORS = 3;
+
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await Lab.create();
+});
+afterAll(() => lab.destroy());
+
+test(`${MINUTES} minutes`, { timeout: (MINUTES + 3) * 60_000 }, async () => {
+  const seconds = Math.round(MINUTES * 60);
+  const result = await soak(lab, { seconds, restartSeconds: seconds * 0.4, restartEverySeconds: 8 });
+  const { traffic, samples, restarts, reloads } = result;
+  const memory = samples.map(({ residentMiB }) => residentMiB);
+  const descriptors = samples.map((sample) => sample.descriptors);
+  console.log(`reloads ${reloads}, restarts ${JSON.stringify(restarts)}`);
+  console.log(`exchanges ${JSON.stringify(traffic.counts, null, 2)}`);
+  console.log(`tried again in a gap ${JSON.stringify(traffic.retried)}`);
+  const windows = Array.from({ length: 12 }, (_, index) => medianOf(memory, index / 12, (index + 1) / 12).toFixed(1));
+  console.log(`resident MiB of the last process, medians of twelfths of ${samples.length} s: ${windows.join(" ")}`);
+  console.log(`descriptors: ${medianOf(descriptors, 0.25, 0.5)} then ${medianOf(descriptors, 0.75, 1)}`);
+  expect(traffic.errors).toEqual([]);
+  expect(result.errorLines).toEqual([]);
+  expect(result.zombies).toBe("");
+  expect(medianOf(memory, 0.75, 1)).toBeLessThanOrEqual(medianOf(memory, 0.25, 0.5) * GROWTH);
+  expect(medianOf(descriptors, 0.75, 1)).toBeLessThanOrEqual(medianOf(descriptors, 0.25, 0.5) + DESCRIPTORS);
+});
