@@ -9,6 +9,7 @@ import { planFromConfig } from "./hook-plan.ts";
 import { registerHooks } from "./hooks.ts";
 import { registerImport } from "./import.ts";
 import { registerReload } from "./reload.ts";
+import { registerRestart } from "./restart.ts";
 import { registerRun } from "./run.ts";
 import { registerStatus } from "./status.ts";
 import { registerTap } from "./tap.ts";
@@ -24,6 +25,7 @@ registerTest(program);
 registerImport(program);
 registerStatus(program);
 registerReload(program);
+registerRestart(program);
 registerTap(program);
 registerHooks(program, planFromConfig);
 

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { loadSettings } from "../config/settings.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { createLogger } from "../daemon/logger.ts";
+import { startSuccessor, TAKEOVER_OPTION, tellPredecessor } from "../daemon/successor.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 
 export function registerRun(program: Command): void {
@@ -11,6 +12,7 @@ export function registerRun(program: Command): void {
     .description("protect this host: load the policy, install the hooks, judge packets")
     .option("-c, --config <file>", "settings file (default: /etc/rampart/rampart.yaml, if it exists)")
     .option("--profile <file>", "write a CPU profile of the packet path (.cpuprofile, for Chrome DevTools or speedscope)")
+    .option(TAKEOVER_OPTION, "take over from the daemon that runs, if one does, without dropping a packet")
     .option("--profile-seconds <number>", "how long to profile, from the start on", wholeSeconds, 30)
     .action(runDaemon);
 }
@@ -19,6 +21,7 @@ interface RunOptions {
   readonly config?: string;
   readonly profile?: string;
   readonly profileSeconds: number;
+  readonly takeover?: boolean;
 }
 
 function wholeSeconds(text: string): number {
@@ -27,7 +30,16 @@ function wholeSeconds(text: string): number {
   throw new InvalidArgumentError("it must be a whole number from 1 to 86400.");
 }
 
-async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promise<void> {
+async function runDaemon(options: RunOptions): Promise<void> {
+  try {
+    await startDaemon(options);
+  } catch (error) {
+    await tellPredecessor(error instanceof RampartError ? formatError(error) : String(error));
+    throw error;
+  }
+}
+
+async function startDaemon({ config, profile, profileSeconds, takeover = false }: RunOptions): Promise<void> {
   const { settings, file, warnings } = loadSettings(config);
   const log = createLogger(settings.log);
   for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
@@ -38,7 +50,11 @@ async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promi
     log.fatal({ err: error }, error.message);
     process.exit(1);
   };
-  const daemon = new Daemon(settings, log, fatal);
+  const onEnd = (startAgain: boolean): void => {
+    if (startAgain) startSuccessor({ takeover: false }).release();
+    process.exit(0);
+  };
+  const daemon = new Daemon(settings, log, { takeover, onFatal: fatal, onEnd });
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;
