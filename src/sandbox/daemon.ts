@@ -22,6 +22,8 @@ const START_TIMEOUT_MS = 15_000;
 /** The environment's word on `datapath.offload` where a daemon's settings have none: one scenario, run in either mode. */
 const OFFLOAD = process.env["RAMPART_SANDBOX_OFFLOAD"] ?? "connmark";
 const CHANGE_TIMEOUT_MS = 10_000;
+/** A restart loads and compiles everything anew. */
+const COMMAND_TIMEOUT_MS = 30_000;
 /** A page of metrics waits its turn behind a change of the hooks, which takes long on a busy machine. */
 const PAGE_TIMEOUT_MS = 10_000;
 
@@ -184,7 +186,12 @@ export class RampartProcess {
 
   /** Run another command of Rampart with this daemon's settings. */
   command(args: readonly string[], options: { readonly check?: boolean } = {}): Promise<RunResult> {
-    return this.host.run([process.execPath, CLI_FILE, ...args, "--config", this.configFile], options);
+    return this.host.run([...this.cli, ...args, "--config", this.configFile], { ...options, timeout: COMMAND_TIMEOUT_MS });
+  }
+
+  /** The beginning of a command line. */
+  get cli(): readonly string[] {
+    return [process.execPath, CLI_FILE];
   }
 
   /** The text of /metrics. */
@@ -203,10 +210,19 @@ export class RampartProcess {
 
   /** The log of the current run: every line of output that is a JSON object. */
   logs(): LogLine[] {
-    const output = `${this.#process?.stdout ?? ""}\n${this.#process?.stderr ?? ""}`;
-    return output.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => {
+    return this.output.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => {
       return JSON.parse(line) as LogLine;
     });
+  }
+
+  /** Everything the current run has printed. */
+  get output(): string {
+    return `${this.#process?.stdout ?? ""}\n${this.#process?.stderr ?? ""}`;
+  }
+
+  /** The first match in the output. */
+  waitForOutput(pattern: RegExp, timeoutMs = 5000): Promise<RegExpMatchArray> {
+    return this.#until(`output like ${pattern}`, timeoutMs, async () => this.output.match(pattern) ?? undefined);
   }
 
   /** First line of the current run's log that `accepts` takes, also one that is there already. */
