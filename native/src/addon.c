@@ -14,5 +14,7 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "boundMemory", memory_bound);
   js_set_method(env, exports, "releaseMemory", memory_release);
   js_set_method(env, exports, "runProgram", program_run);
+  js_set_method(env, exports, "bindDatagram", datagram_bind);
+  js_set_method(env, exports, "receiveDatagram", datagram_receive);
   return exports;
 }

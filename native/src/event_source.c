@@ -78,6 +78,14 @@ int event_source_start(struct event_source *source, napi_value self, napi_value 
   return uv_poll_start(&source->poll, UV_READABLE, on_poll);
 }
 
+void event_source_pause(struct event_source *source) {
+  if (source->started && !source->closed) uv_poll_stop(&source->poll);
+}
+
+void event_source_resume(struct event_source *source) {
+  if (source->started && !source->closed) uv_poll_start(&source->poll, UV_READABLE, on_poll);
+}
+
 bool event_source_call(struct event_source *source, size_t count, const napi_value *arguments) {
   napi_env env = source->env;
   napi_value receiver, callback;

@@ -49,6 +49,10 @@ bool event_source_call(struct event_source *source, size_t count, const napi_val
 /* Hands the exception of a failed call to the process's (or worker's) uncaughtException. */
 void event_source_report(struct event_source *source);
 
+/* Not to be called from inside the callback. Both do nothing before start and after close. */
+void event_source_pause(struct event_source *source);
+void event_source_resume(struct event_source *source);
+
 void event_source_close(struct event_source *source);
 
 #endif

@@ -38,6 +38,13 @@ uint32_t js_option_uint32(napi_env env, napi_value object, const char *name) {
   return napi_get_named_property(env, object, name, &value) == napi_ok ? js_uint32(env, value) : 0;
 }
 
+int js_option_descriptor(napi_env env, napi_value object, const char *name) {
+  napi_value value;
+  int32_t descriptor = -1;
+  if (napi_get_named_property(env, object, name, &value) == napi_ok) napi_get_value_int32(env, value, &descriptor);
+  return descriptor;
+}
+
 bool js_option_bool(napi_env env, napi_value object, const char *name) {
   napi_value value;
   bool flag = false;

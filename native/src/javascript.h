@@ -20,6 +20,8 @@ napi_value js_throw_errno(napi_env env, int error, const char *syscall);
 napi_value js_throw(napi_env env, const char *code, const char *message);
 
 uint32_t js_option_uint32(napi_env env, napi_value object, const char *name);
+/* A file descriptor; -1 when the option is left out. */
+int js_option_descriptor(napi_env env, napi_value object, const char *name);
 bool js_option_bool(napi_env env, napi_value object, const char *name);
 uint32_t js_uint32(napi_env env, napi_value value);
 

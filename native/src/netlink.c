@@ -1,6 +1,7 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,6 +28,17 @@ int netlink_open(int protocol, int flags, uint32_t groups) {
   struct timeval limit = {.tv_sec = 10};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   return fd;
+}
+
+int netlink_adopt(int fd, int protocol) {
+  int domain = 0;
+  int found = 0;
+  socklen_t size = sizeof domain;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0) return -errno;
+  size = sizeof found;
+  if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &found, &size) < 0) return -errno;
+  if (domain != AF_NETLINK || found != protocol) return -EINVAL;
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : fd;
 }
 
 int netlink_set_receive_buffer(int fd, int bytes) {

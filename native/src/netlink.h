@@ -20,6 +20,9 @@
 /* A blocking (unless `flags` has SOCK_NONBLOCK) socket of `protocol`, in multicast `groups`. */
 int netlink_open(int protocol, int flags, uint32_t groups);
 
+/* A socket that netlink_open made in another process: `fd`, closed on exec from now on; -EINVAL where it is none. */
+int netlink_adopt(int fd, int protocol);
+
 /* Asks for `bytes` of receive buffer, beyond the system limit where allowed; returns what the kernel gave. */
 int netlink_set_receive_buffer(int fd, int bytes);
 

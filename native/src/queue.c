@@ -47,6 +47,8 @@ struct queue {
   uint32_t receive_buffer;
   /* A packet may be in the queue that none of our messages named: held by the callback, or not understood. */
   bool waiting;
+  /* Another reader had the socket before; what it read and did not answer still waits in the kernel. */
+  bool inherited;
   /* Id of the packet read last, once there was one. */
   bool ordered;
   uint32_t last_id;
@@ -104,9 +106,22 @@ static void send_verdicts(struct queue *queue, size_t length, uint32_t count) {
   if (length > 0 && netlink_send(queue->source.fd, queue->verdicts, length) < 0) queue->verdict_errors += count;
 }
 
+/*
+ * Drops what was read by the reader before us, which ended without answering: ids are given out in order, so it is
+ * all that is older than the first packet we read. Dropped and not asked about again, because one of them may be what
+ * that reader fell over. Where there is none, the kernel answers ENOENT.
+ */
+static void drop_leftovers(struct queue *queue, uint32_t first_id) {
+  _Alignas(struct nlmsghdr) uint8_t message[QUEUE_VERDICT_SIZE];
+  size_t length = queue_write_verdict(message, queue->options.queue, first_id - 1, NF_DROP, NULL, true);
+  if (netlink_send(queue->source.fd, message, length) < 0) queue->verdict_errors++;
+  queue->inherited = false;
+}
+
 /* Packets without a verdict of ours, or out of order, end the sending of one message for many. */
 static void note_order(struct queue *queue, enum queue_message kind, uint32_t index) {
   uint32_t id = queue->batch.id[index];
+  if (queue->inherited && kind != QUEUE_UNRECOGNIZED) drop_leftovers(queue, id);
   if (kind == QUEUE_UNRECOGNIZED || (queue->ordered && !id_follows(id, queue->last_id))) queue->waiting = true;
   queue->ordered = true;
   queue->last_id = id;
@@ -201,6 +216,20 @@ static napi_value queue_start(napi_env env, napi_callback_info info) {
   return error < 0 ? js_throw_errno(env, error, "uv_poll_start") : NULL;
 }
 
+static napi_value queue_pause(napi_env env, napi_callback_info info) {
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 0, NULL);
+  if (queue != NULL) event_source_pause(&queue->source);
+  return NULL;
+}
+
+static napi_value queue_resume(napi_env env, napi_callback_info info) {
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 0, NULL);
+  if (queue == NULL) return NULL;
+  queue->inherited = true;
+  event_source_resume(&queue->source);
+  return NULL;
+}
+
 static napi_value queue_send(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 3, arguments);
@@ -289,6 +318,7 @@ static void point_at_slots(struct queue *queue) {
 static struct queue_options read_options(napi_env env, napi_value object) {
   return (struct queue_options){
       .queue = (uint16_t)js_option_uint32(env, object, "queue"),
+      .descriptor = js_option_descriptor(env, object, "descriptor"),
       .copy_range = js_option_uint32(env, object, "copyRange"),
       .max_length = js_option_uint32(env, object, "maxLength"),
       .receive_buffer = js_option_uint32(env, object, "receiveBuffer"),
@@ -305,7 +335,9 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   size_t argument_count = 1;
   napi_value options, object, batch_object, has_conntrack;
   if (napi_get_cb_info(env, info, &argument_count, &options, NULL, NULL) != napi_ok) return NULL;
-  int fd = netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, 0);
+  int inherited = js_option_descriptor(env, options, "descriptor");
+  int fd = inherited < 0 ? netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, 0)
+                         : netlink_adopt(inherited, NETLINK_NETFILTER);
   if (fd < 0) return js_throw_errno(env, fd, "nfqueue socket");
   struct queue *queue = calloc(1, sizeof *queue);
   object = queue == NULL ? NULL : js_wrap(env, queue, event_source_finalize, &QUEUE_TAG);
@@ -320,6 +352,7 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   queue->source.on_close = on_close;
   queue->source.on_free = on_free;
   queue->options = read_options(env, options);
+  queue->inherited = queue->options.descriptor >= 0;
   queue->slot_size = (queue->options.copy_range + QUEUE_MESSAGE_OVERHEAD + 63) & ~(size_t)63;
   if (!create_batch(env, queue, &batch_object)) {
     event_source_close(&queue->source);
@@ -339,7 +372,10 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   napi_get_boolean(env, conntrack, &has_conntrack);
   napi_set_named_property(env, object, "hasConntrack", has_conntrack);
   napi_set_named_property(env, object, "batch", batch_object);
+  js_set_double(env, object, "descriptor", fd);
   js_set_method(env, object, "start", queue_start);
+  js_set_method(env, object, "pause", queue_pause);
+  js_set_method(env, object, "resume", queue_resume);
   js_set_method(env, object, "send", queue_send);
   js_set_method(env, object, "stats", queue_stats);
   js_set_method(env, object, "close", queue_close);

@@ -17,6 +17,8 @@
 
 struct queue_options {
   uint16_t queue;
+  /* A socket another process had the queue on; -1: none. */
+  int descriptor;
   uint32_t copy_range;
   uint32_t max_length;
   uint32_t receive_buffer;
@@ -30,7 +32,8 @@ struct queue_options {
 };
 
 /*
- * Binds the queue to `fd` and sets everything in one message, so that no packet meets a queue half set up.
+ * Binds the queue to `fd` and sets everything in one message, so that no packet meets a queue half set up. A socket
+ * that came with a descriptor of its own has the queue already, and keeps it.
  * -EBUSY: another socket has it; -EPERM: CAP_NET_ADMIN is missing; -EINVAL: no nfnetlink_queue in this kernel.
  */
 int queue_configure(int fd, const struct queue_options *options, bool *has_conntrack);

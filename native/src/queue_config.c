@@ -26,7 +26,7 @@ static int answered_error(int fd) {
   return error;
 }
 
-static int configure(int fd, const struct queue_options *options, uint32_t flags) {
+static int configure(int fd, const struct queue_options *options, uint32_t flags, bool bind) {
   _Alignas(struct nlmsghdr) uint8_t buffer[256];
   struct nlmsghdr *message = netlink_begin_netfilter(buffer, NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, 0, AF_UNSPEC,
                                                      options->queue);
@@ -34,7 +34,7 @@ static int configure(int fd, const struct queue_options *options, uint32_t flags
       .copy_range = htonl(options->copy_range),
       .copy_mode = NFQNL_COPY_PACKET,
   };
-  add_command(message, NFQNL_CFG_CMD_BIND);
+  if (bind) add_command(message, NFQNL_CFG_CMD_BIND);
   netlink_add(message, NFQA_CFG_PARAMS, &params, sizeof params);
   netlink_add_be32(message, NFQA_CFG_QUEUE_MAXLEN, options->max_length);
   netlink_add_be32(message, NFQA_CFG_MASK,
@@ -42,6 +42,13 @@ static int configure(int fd, const struct queue_options *options, uint32_t flags
   netlink_add_be32(message, NFQA_CFG_FLAGS, flags);
   int error = netlink_send(fd, message, message->nlmsg_len);
   return error < 0 ? error : answered_error(fd);
+}
+
+/* An inherited socket has the queue; when it has lost it, it is bound like a new one. */
+static int take(int fd, const struct queue_options *options, uint32_t flags) {
+  if (options->descriptor < 0) return configure(fd, options, flags, true);
+  int error = configure(fd, options, flags, false);
+  return error == -ENODEV ? configure(fd, options, flags, true) : error;
 }
 
 /*
@@ -61,10 +68,10 @@ int queue_configure(int fd, const struct queue_options *options, bool *has_connt
                    (options->uid_gid ? NFQA_CFG_F_UID_GID : 0);
   int error = -EOPNOTSUPP;
   *has_conntrack = options->conntrack;
-  if (options->conntrack) error = configure(fd, options, flags | NFQA_CFG_F_CONNTRACK);
+  if (options->conntrack) error = take(fd, options, flags | NFQA_CFG_F_CONNTRACK);
   if (error == -EOPNOTSUPP) {
     *has_conntrack = false;
-    error = configure(fd, options, flags);
+    error = take(fd, options, flags);
   }
   return error == -EPERM ? explain_refusal(fd) : error;
 }

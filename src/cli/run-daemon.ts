@@ -2,10 +2,20 @@
 import { loadSettings } from "../config/settings.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { createLogger } from "../daemon/logger.ts";
+import { startSuccessor, tellPredecessor } from "../daemon/successor.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import type { RunOptions } from "./run.ts";
 
-export async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promise<void> {
+export async function runDaemon(options: RunOptions): Promise<void> {
+  try {
+    await startDaemon(options);
+  } catch (error) {
+    await tellPredecessor(error instanceof RampartError ? formatError(error) : String(error));
+    throw error;
+  }
+}
+
+async function startDaemon({ config, profile, profileSeconds, takeover = false }: RunOptions): Promise<void> {
   const { settings, file, warnings } = loadSettings(config);
   const log = createLogger(settings.log);
   for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
@@ -16,7 +26,11 @@ export async function runDaemon({ config, profile, profileSeconds }: RunOptions)
     log.fatal({ err: error }, error.message);
     process.exit(1);
   };
-  const daemon = new Daemon(settings, log, fatal);
+  const onEnd = (startAgain: boolean): void => {
+    if (startAgain) startSuccessor({ takeover: false }).release();
+    process.exit(0);
+  };
+  const daemon = new Daemon(settings, log, { takeover, onFatal: fatal, onEnd });
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

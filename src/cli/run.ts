@@ -1,6 +1,7 @@
 /** `rampart run`: what can be said on its command line. The daemon itself is loaded when it is asked for. */
 import { type Command, InvalidArgumentError } from "commander";
 import { boundMemory } from "../daemon/memory-bounds.ts";
+import { TAKEOVER_OPTION } from "../daemon/successor.ts";
 import { loadNative } from "../native/load.ts";
 
 export function registerRun(program: Command): void {
@@ -9,6 +10,7 @@ export function registerRun(program: Command): void {
     .description("protect this host: load the policy, install the hooks, judge packets")
     .option("-c, --config <file>", "settings file (default: /etc/rampart/rampart.yaml, if it exists)")
     .option("--profile <file>", "write a CPU profile of the packet path (.cpuprofile, for Chrome DevTools or speedscope)")
+    .option(TAKEOVER_OPTION, "take over from the daemon that runs, if one does, without dropping a packet")
     .option("--profile-seconds <number>", "how long to profile, from the start on", wholeSeconds, 30)
     .action(async (options: RunOptions) => {
       boundMemory(loadNative());
@@ -22,6 +24,7 @@ export interface RunOptions {
   readonly config?: string;
   readonly profile?: string;
   readonly profileSeconds: number;
+  readonly takeover?: boolean;
 }
 
 function wholeSeconds(text: string): number {

@@ -3,7 +3,7 @@
  * a daemon) can speak to it: the file has mode 0600 before the first client
  * can connect. A socket somebody answers on is never taken over.
  */
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from "node:fs";
 import { type Server, connect, createServer } from "node:net";
 import { dirname } from "node:path";
 import { RampartError } from "../errors/rampart-error.ts";
@@ -20,11 +20,17 @@ export interface ControlServerOptions {
 }
 
 export class ControlServer {
-  readonly #path: string;
+  /** Where clients look for it. */
+  readonly #publicPath: string;
+  /** What the socket was bound to. */
+  #path: string;
+  /** Inode of the socket's file after `moveIn`. */
+  #movedIn: number | undefined;
   readonly #server: Server;
   readonly #connections = new Set<ControlConnection>();
 
   constructor(path: string, handlers: Readonly<Record<string, ControlHandler>>, options: ControlServerOptions = {}) {
+    this.#publicPath = path;
     this.#path = path;
     const methods = new Map(Object.entries(handlers));
     const onInternalError = options.onInternalError ?? (() => {});
@@ -37,12 +43,15 @@ export class ControlServer {
   }
 
   /**
-   * Binds the socket, replacing a file that a dead daemon left behind. For the main thread only: it
-   * sets the umask, which worker threads may not.
+   * Binds the socket, replacing a file that a dead daemon left behind; `aside`, to a name of its own beside the one of
+   * the daemon that still runs, until `moveIn`. For the main thread only: it sets the umask, which worker threads may
+   * not.
    * @throws RampartError RAMPART_E_CONTROL_BUSY if another daemon answers on the path,
    *   RAMPART_E_CONTROL_PATH if the path cannot hold a socket, RAMPART_E_PRIVILEGE without the right to make it.
    */
-  async listen(): Promise<void> {
+  async listen({ aside = false }: { readonly aside?: boolean } = {}): Promise<void> {
+    // A name nobody else uses: Node removes the name it has bound when it closes, whoever has it then.
+    if (aside) this.#path = `${this.#publicPath}.${process.pid}`;
     if (Buffer.byteLength(this.#path) > MAX_PATH_BYTES) {
       throw new RampartError("RAMPART_E_CONTROL_PATH", `the control socket path ${this.#path} is too long`, {
         hint: `a unix socket's path has at most ${MAX_PATH_BYTES} bytes; set control.socket to a shorter one`,
@@ -63,8 +72,17 @@ export class ControlServer {
     }
   }
 
+  /** The other daemon is gone: takes its place, a file it may have left included. */
+  moveIn(): void {
+    renameSync(this.#path, this.#publicPath);
+    this.#movedIn = lstatSync(this.#publicPath).ino;
+  }
+
   /** Hangs up on every client and removes the socket file. Idempotent. */
   async close(): Promise<void> {
+    // Node removes the name it has bound, which a socket that moved in has no more.
+    const file = lstatSync(this.#publicPath, { throwIfNoEntry: false });
+    if (this.#movedIn !== undefined && file?.ino === this.#movedIn) unlinkSync(this.#publicPath);
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });

@@ -8,6 +8,9 @@
  * enforced until they are mended. A start that fails leaves nothing behind. A stop leaves the hooks: until the
  * next start, established connections and failsafe ports work and nothing new
  * passes; `rampart hooks remove` takes them away.
+ *
+ * A start that takes over from a running daemon gets its queues between tables
+ * and hooks, and its places (control socket, metrics) when it has ended.
  */
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
@@ -30,6 +33,7 @@ import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { type Enforced, Enforcer } from "./enforcer.ts";
 import { type Fallback, fallbacks } from "./fallback.ts";
+import { HandoverGiving } from "./handover-giving.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
@@ -39,6 +43,7 @@ import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
 import { programRunner } from "./program-runner.ts";
+import { QueueSockets } from "./queue-sockets.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
 import { notifyService } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
@@ -48,6 +53,19 @@ import { TapFeed } from "./tap-feed.ts";
 
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
+
+/** Another program may need a moment to let go of the port. */
+const LISTEN_ATTEMPTS = 20;
+const LISTEN_PAUSE_MS = 100;
+
+export interface DaemonOptions {
+  /** Take over from the daemon that runs, if one does. */
+  readonly takeover: boolean;
+  /** Told of a failure the daemon cannot go on after. */
+  readonly onFatal: (error: Error) => void;
+  /** Everything is closed, because another process took over, or, with `startAgain`, because one shall be started. */
+  readonly onEnd: (startAgain: boolean) => void;
+}
 
 export class Daemon {
   readonly #settings: Settings;
@@ -76,9 +94,12 @@ export class Daemon {
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
   #changedAtStart = false;
+  readonly #options: DaemonOptions;
+  readonly #sockets: QueueSockets;
+  readonly #giving: HandoverGiving;
 
-  /** `onFatal` is told of a failure the daemon cannot go on after. */
-  constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
+  constructor(settings: Settings, log: Logger, options: DaemonOptions) {
+    this.#options = options;
     this.#settings = settings;
     this.#log = log;
     this.#native = loadNative();
@@ -100,7 +121,20 @@ export class Daemon {
       ...poolSettings(settings),
       recordAccepted: log.isLevelEnabled("debug"),
       onUnknownInterface: () => this.#interfacesChanged(),
-      onFatal,
+      onFatal: options.onFatal,
+    });
+    this.#sockets = new QueueSockets({ native: this.#native, log, pool: this.#pool, settings });
+    this.#giving = new HandoverGiving({
+      native: this.#native,
+      log,
+      pool: this.#pool,
+      enforcer: () => this.#enforcer,
+      backend: settings.queue.backend,
+      onTaken: (pid) => {
+        notifyService(this.#native, `MAINPID=${pid}`);
+        setImmediate(() => void this.#leave(pid).catch(options.onFatal));
+      },
+      onStartAgain: () => void this.stop().then(() => options.onEnd(true), options.onFatal),
     });
   }
 
@@ -111,9 +145,11 @@ export class Daemon {
       if (this.#settings.policy.watch) await this.#watchFiles();
       const loaded = this.#source.load();
       this.#reportLoad(loaded);
+      if (this.#options.takeover) await this.#sockets.beginTakeover();
       await this.#open();
       const errors = await this.#enforceAtStart(loaded);
       if (errors.length > 0) await this.#enforceFallback(errors);
+      await this.#succeed();
     } catch (error) {
       await this.#closeEverything();
       throw error;
@@ -121,6 +157,7 @@ export class Daemon {
     this.#follow();
     this.#state.phase = "enforcing";
     notifyService(this.#native, "READY=1");
+    this.#sockets.keep();
     const { generation, inForce } = this.#state;
     const { variant } = this.#installer;
     const fields = { generation, node: this.#settings.node, variant, inForce: inForce.source, pid: process.pid };
@@ -159,6 +196,7 @@ export class Daemon {
   /** Stops answering and closes everything; the hooks stay. */
   async stop(): Promise<void> {
     this.#state.phase = "stopping";
+    this.#sockets.keepForRestart();
     notifyService(this.#native, "STOPPING=1");
     await this.#closeEverything();
     this.#log.info("stopped; the hooks stay until the next start or `rampart hooks remove`");
@@ -191,10 +229,14 @@ export class Daemon {
           return { generation: this.#state.generation, errors: errors.map(formatError) };
         },
         tap: (params, stream) => this.#tap?.hub.subscribe(stream, params),
+        restart: () => this.#giving.restart(),
+        handover: (params, stream) => this.#giving.begin(params, stream),
+        "handover.queues": (params) => this.#giving.queues(params),
+        "handover.done": () => this.#giving.done(),
       },
       { onInternalError: (method, error) => this.#log.error({ method, err: error }, "control method failed") },
     );
-    await this.#control.listen();
+    await this.#control.listen({ aside: this.#sockets.takingOver });
     if (metrics !== undefined) {
       const registry = createRegistry(() =>
         readMetrics({
@@ -215,7 +257,7 @@ export class Daemon {
         alive: () => true,
         ready: () => this.#state.readiness(),
       });
-      await this.#metrics.listen();
+      if (!this.#sockets.takingOver) await this.#metrics.listen();
     }
     this.#enforcer = new Enforcer({
       settings: this.#settings,
@@ -227,9 +269,11 @@ export class Daemon {
         this.#ledger.retire(retired, hits);
         this.#staged.retire(retired, hits);
       },
+      onPublished: () => this.#sockets.takeOver(),
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
-    await this.#pool.open();
+    this.#pool.start();
+    if (!this.#sockets.takingOver) await this.#sockets.bind();
     // Before the first hooks, so that no change of them falls between.
     this.#hookWatch = new HookWatch({
       native: this.#native,
@@ -249,6 +293,34 @@ export class Daemon {
     this.#decisions.start(() => this.#pool.eventRings);
   }
 
+  /** In a takeover: the other process ends, and its places are ours. */
+  async #succeed(): Promise<void> {
+    if (!this.#sockets.takingOver) return;
+    await this.#sockets.finish();
+    this.#control?.moveIn();
+    for (let attempt = 1; this.#metrics !== undefined; attempt++) {
+      try {
+        await this.#metrics.listen();
+        return;
+      } catch (error) {
+        if (attempt === LISTEN_ATTEMPTS) {
+          // The one before has ended: protecting this host comes first.
+          this.#log.error({ err: error }, "metrics are not served");
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, LISTEN_PAUSE_MS));
+      }
+    }
+  }
+
+  /** Another process has queues and hooks. */
+  async #leave(pid: number): Promise<void> {
+    this.#state.phase = "stopping";
+    await this.#closeEverything();
+    this.#log.info({ pid }, "another process has taken over");
+    this.#options.onEnd(false);
+  }
+
   /** Another program's rule on purpose in our bits would read our decisions as its own, or write ours. */
   async #checkMarks(masks: Settings["marks"]): Promise<void> {
     const overlaps = await this.#installer.markOverlaps(masks);
@@ -265,12 +337,18 @@ export class Daemon {
 
   /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
   async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
-    if (loaded.errors.length > 0) return loaded.errors;
+    const [first] = loaded.errors;
+    if (first !== undefined && this.#sockets.takingOver) {
+      throw new RampartError("RAMPART_E_HANDOVER", `the policy files have errors: ${formatError(first)}`, {
+        hint: "the daemon that runs goes on with the policy it has",
+      });
+    }
+    if (first !== undefined) return loaded.errors;
     try {
       await this.#enforce(loaded, "start");
       return [];
     } catch (error) {
-      if (!isPolicyFault(error)) throw error;
+      if (!isPolicyFault(error) || this.#sockets.takingOver) throw error;
       this.#log.error({ code: error.code }, formatError(error));
       return [error];
     }
@@ -400,6 +478,7 @@ export class Daemon {
     await this.#metrics?.close();
     await this.#profile?.finish();
     await this.#pool.close();
+    await this.#sockets.abandonTakeover();
     await this.#lastGood.settled();
     this.#decisions?.drain(this.#pool.eventRings);
     this.#decisions?.stop();

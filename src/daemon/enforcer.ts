@@ -11,6 +11,7 @@ import { freeGeneration, sweepConnectionMarks } from "../conntrack/mark-sweep.ts
 import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { formatCidr } from "../address/address.ts";
 import { HostAction, type WalkSettings } from "../datapath/published.ts";
+import { RampartError } from "../errors/rampart-error.ts";
 import type { HookInstaller } from "../hooks/apply.ts";
 import type { HookConfig, Tunnels } from "../hooks/hook-config.ts";
 import type { MarkLayout } from "../hooks/marks.ts";
@@ -45,6 +46,8 @@ export interface EnforcerOptions {
   readonly installer: HookInstaller;
   /** Tables were replaced; `hits` are its final counts (datapath/hit-counts.ts). */
   readonly onRetired: (retired: Compilation, hits: Float64Array) => void;
+  /** Tables are with the workers, and the hooks are about to follow. */
+  readonly onPublished: () => Promise<void>;
   /** Live connections could not be carried over; they are judged by their next packet. */
   readonly onCarryOverFailed: (error: unknown) => void;
 }
@@ -63,6 +66,8 @@ export class Enforcer {
   #outputNat = false;
   /** Counts enforce() calls. */
   #changes = 0;
+  /** Another process has the queues and the hooks. */
+  #handedOver = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: EnforcerOptions) {
@@ -87,7 +92,7 @@ export class Enforcer {
   enforce(resources: ResourceSet, { spare = false }: { readonly spare?: boolean } = {}): Promise<Enforced> {
     this.#changes++;
     const enforced = this.#serially(() => this.#enforce(resources, spare));
-    this.#serially(() => this.#carryOver()).catch(this.#options.onCarryOverFailed);
+    this.#serially(() => this.#carryOver(), () => undefined).catch(this.#options.onCarryOverFailed);
     return enforced;
   }
 
@@ -99,7 +104,7 @@ export class Enforcer {
 
   /** Links or addresses changed: follow them. Resolves to true when other endpoints govern now. */
   followInterfaces(): Promise<boolean> {
-    return this.#serially(async () => {
+    const follow = async (): Promise<boolean> => {
       const current = this.#current;
       if (current === undefined) return false;
       const links = this.#options.native.listInterfaces();
@@ -111,29 +116,48 @@ export class Enforcer {
         this.#current = { ...current, scope, links };
       } else await this.#enforce(current.resources, current.spare);
       return governs;
-    });
+    };
+    return this.#serially(follow, () => false);
   }
 
   /**
    * Puts the hooks of the set in force right where they are not; `onFound` is told of it before. Resolves to what was
-   * wrong, undefined when no set is in force.
+   * wrong, undefined when no set is in force, or the hooks are another process's.
    */
   repairHooks(onFound: (problems: readonly string[]) => void): Promise<readonly string[] | undefined> {
-    return this.#serially(async () => {
-      if (this.#current === undefined) return undefined;
-      return this.#options.installer.repair(this.#current.hooks, onFound);
-    });
+    return this.#serially(
+      async () => {
+        if (this.#current === undefined) return undefined;
+        return this.#options.installer.repair(this.#current.hooks, onFound);
+      },
+      () => undefined,
+    );
   }
 
   /** Follows another program that has begun to DNAT local packets. Resolves to true when it changed the hooks. */
   followOutputNat(): Promise<boolean> {
-    return this.#serially(async () => {
+    const follow = async (): Promise<boolean> => {
       const current = this.#current;
       if (current === undefined || current.hooks.outputNat || !(await this.#knowsOutputNat())) return false;
       const hooks = { ...current.hooks, outputNat: true };
       await this.#options.installer.apply(hooks);
       this.#current = { ...current, hooks };
       return true;
+    };
+    return this.#serially(follow, () => false);
+  }
+
+  /**
+   * Nothing changes while `work` hands the queues to another process. When it resolves to true, the other one has the
+   * hooks, too, and nothing is changed by this one any more; otherwise they are put right first of all.
+   */
+  handOver(work: () => Promise<boolean>): Promise<void> {
+    this.#changes++;
+    return this.#serially(async () => {
+      this.#handedOver = await work();
+      if (!this.#handedOver && this.#current !== undefined) {
+        await this.#options.installer.repair(this.#current.hooks, () => {});
+      }
     });
   }
 
@@ -144,9 +168,16 @@ export class Enforcer {
     return this.#outputNat;
   }
 
-  /** Runs after everything that was begun before, so that two changes never interleave. */
-  #serially<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work);
+  /**
+   * Runs after everything that was begun before, so that two changes never interleave. Once another process has the
+   * hooks, work that nobody asked for is passed over with what `instead` says.
+   */
+  #serially<T>(work: () => Promise<T>, instead?: () => T): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (!this.#handedOver) return work();
+      if (instead !== undefined) return instead();
+      throw new RampartError("RAMPART_E_HANDED_OVER", "another process has taken over", { hint: "ask that one" });
+    });
     this.#queue = result.catch(() => undefined);
     return result;
   }
@@ -179,6 +210,7 @@ export class Enforcer {
     this.#pending = compilation;
     try {
       hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node, hooks));
+      await this.#options.onPublished();
       await installer.apply(hooks);
     } catch (error) {
       if (replaced !== undefined) {

@@ -1,7 +1,10 @@
 /**
  * The queue a worker reads, whatever backend serves it: batches of packets in,
- * one verdict each out. The addon in `native/` is the default backend.
+ * one verdict each out. The addon in `native/` is the default backend, and the
+ * only one whose socket can pass from one process to another.
  */
 import type { NativeQueue } from "../native/binding.ts";
 
-export type PacketQueue = NativeQueue;
+type Passable = "descriptor" | "pause" | "resume";
+
+export type PacketQueue = Omit<NativeQueue, Passable> & Partial<Pick<NativeQueue, Passable>>;

@@ -7,6 +7,7 @@ import type { PublishedTables } from "./published.ts";
 import type { RingMemory } from "./record-ring.ts";
 
 export interface WorkerSetup {
+  /** Opened when told to, with the descriptor that comes then. */
   readonly queue: NativeQueueOptions;
   readonly marks: MarkMasks;
   /** Without offload: where connections are kept. */
@@ -18,17 +19,22 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
+  | { readonly type: "open"; readonly descriptor: number | undefined }
   | { readonly type: "publish"; readonly published: PublishedTables }
   | { readonly type: "interfaces"; readonly interfaces: InterfaceMap }
   | { readonly type: "tap"; readonly ring: RingMemory | undefined }
   | { readonly type: "start-profile" }
   | { readonly type: "end-profile" }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
   | { readonly type: "close" };
 
 export type FromWorker =
-  | { readonly type: "bound" }
+  /** `descriptor`: of a socket that can be handed over. */
+  | { readonly type: "bound"; readonly descriptor: number | undefined }
   | { readonly type: "failed"; readonly code: string; readonly message: string; readonly hint: string | undefined }
   | { readonly type: "published"; readonly generation: number }
+  | { readonly type: "paused" }
   | { readonly type: "unknown-interface"; readonly index: number }
   | { readonly type: "profile-started" }
   /** The text of a .cpuprofile file; empty when there is none. */

@@ -1,5 +1,6 @@
 /**
- * Reads one queue: binds it, waits for tables, then answers every batch.
+ * Reads one queue: when it was opened and has tables, whichever comes first, it
+ * answers every batch.
  * Messages are handled between batches, so an acknowledged generation is in
  * force for every packet answered after it.
  */
@@ -28,23 +29,8 @@ export interface ReaderPort {
   close(): void;
 }
 
-/** Serves the queue until the port says "close"; what goes wrong before is told to the port as "failed". */
+/** Serves the queue until the port says "close"; a queue that cannot be opened is told to the port as "failed". */
 export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void {
-  try {
-    read(setup, openQueue, port);
-  } catch (error) {
-    const known = error instanceof RampartError ? error : undefined;
-    port.postMessage({
-      type: "failed",
-      code: known?.code ?? "RAMPART_E_QUEUE",
-      message: error instanceof Error ? error.message : String(error),
-      hint: known?.hint,
-    });
-    port.close();
-  }
-}
-
-function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void {
   const post = (message: FromWorker): void => port.postMessage(message);
   const counters = new WorkerCounters(setup.counters);
   const events = new RecordRing(setup.events);
@@ -57,24 +43,46 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
     recordAccepted: setup.recordAccepted,
   });
   decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
-  const queue = openQueue(setup.queue);
-  let started = false;
+  let queue: PacketQueue | undefined;
+  let published = false;
   let tap: RecordRing | undefined;
   const profile = new PathProfile();
 
+  const gauges = (): void => {
+    if (queue !== undefined) publishGauges(counters, queue, decider, events, tap);
+  };
   const housekeeping = setInterval(() => {
     decider.expire(performance.now(), EXPIRE_BUDGET);
-    publishGauges(counters, queue, decider, events, tap);
+    gauges();
   }, HOUSEKEEPING_MS);
+  const start = (opened: PacketQueue): void => opened.start((count) => answerBatch(opened, decider, count));
 
   port.on("message", (message: ToWorker) => {
     switch (message.type) {
+      case "open":
+        try {
+          const { descriptor } = message;
+          queue = openQueue(descriptor === undefined ? setup.queue : { ...setup.queue, descriptor });
+        } catch (error) {
+          clearInterval(housekeeping);
+          post(failure(error));
+          port.close();
+          break;
+        }
+        if (published) start(queue);
+        post({ type: "bound", descriptor: queue.descriptor });
+        break;
+      case "pause":
+        queue?.pause?.();
+        post({ type: "paused" });
+        break;
+      case "resume":
+        queue?.resume?.();
+        break;
       case "publish":
         decider.publish(message.published);
-        if (!started) {
-          started = true;
-          queue.start((count) => answerBatch(queue, decider, count));
-        }
+        if (!published && queue !== undefined) start(queue);
+        published = true;
         post({ type: "published", generation: message.published.tables.generation });
         break;
       case "interfaces":
@@ -92,14 +100,23 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
         break;
       case "close":
         clearInterval(housekeeping);
-        publishGauges(counters, queue, decider, events, tap);
-        queue.close();
+        gauges();
+        queue?.close();
         post({ type: "closed" });
         port.close();
         break;
     }
   });
-  post({ type: "bound" });
+}
+
+function failure(error: unknown): FromWorker {
+  const known = error instanceof RampartError ? error : undefined;
+  return {
+    type: "failed",
+    code: known?.code ?? "RAMPART_E_QUEUE",
+    message: error instanceof Error ? error.message : String(error),
+    hint: known?.hint,
+  };
 }
 
 function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number): void {

@@ -48,6 +48,7 @@ interface Member {
   readonly reader: ReaderHandle;
   readonly counters: WorkerCounters;
   readonly events: RecordRing;
+  descriptor: number | undefined;
   ruleHits: Float64Array;
 }
 
@@ -61,21 +62,45 @@ export class WorkerPool {
     this.#options = options;
   }
 
-  /** Starts the threads and binds the queues; throws the first worker's error. */
-  async open(): Promise<void> {
+  /** Starts the threads; they take tables, and have no queue before `bind`. */
+  start(): void {
     const { workers, offload, firstQueue, flowCapacity } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
-    const bound: Promise<unknown>[] = [];
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
       const connections = own && { own, others: blocks.filter((block) => block !== own) };
-      bound.push(this.#startWorker(firstQueue + i, connections));
+      this.#members.push(this.#startWorker(firstQueue + i, connections));
     }
+  }
+
+  /**
+   * Binds the queues, or takes over those that came with a descriptor of their socket; throws the first worker's error.
+   * Workers that have tables begin to read.
+   */
+  async bind(inherited: ReadonlyMap<number, number> = new Map()): Promise<void> {
+    const bound = this.#members.map((member) => this.#bind(member, inherited.get(member.queue)));
     const failed = (await Promise.allSettled(bound)).find((result) => result.status === "rejected");
     if (failed !== undefined) {
       await this.close();
       throw failed.reason;
     }
+  }
+
+  /** Descriptors of the queues' sockets, by queue number; none for a backend whose sockets cannot be handed over. */
+  get descriptors(): ReadonlyMap<number, number> {
+    const found = new Map<number, number>();
+    for (const { queue, descriptor } of this.#members) if (descriptor !== undefined) found.set(queue, descriptor);
+    return found;
+  }
+
+  /** On return every packet read has its verdict and nothing is read any more, until `resume`. */
+  async pause(): Promise<void> {
+    await Promise.all(this.#members.map((member) => this.#ask(member, { type: "pause" }, "paused", PUBLISH_TIMEOUT_MS)));
+  }
+
+  /** Reads on after `pause`. */
+  resume(): void {
+    for (const member of this.#members) send(member, { type: "resume" });
   }
 
   get queues(): readonly { queue: number; counters: WorkerCounters }[] {
@@ -99,9 +124,8 @@ export class WorkerPool {
     const retired = await Promise.all(
       this.#members.map(async (member) => {
         const ruleHits = new Float64Array(new SharedArrayBuffer(hitPlaces(tables) * 8));
-        const done = this.#reply(member, "published", PUBLISH_TIMEOUT_MS);
-        send(member, { type: "publish", published: { tables, interfaces, ...settings, ruleReasons, ruleHits } });
-        await done;
+        const published = { tables, interfaces, ...settings, ruleReasons, ruleHits };
+        await this.#ask(member, { type: "publish", published }, "published", PUBLISH_TIMEOUT_MS);
         const replaced = member.ruleHits;
         member.ruleHits = ruleHits;
         return replaced;
@@ -137,14 +161,14 @@ export class WorkerPool {
 
   /** Starts taking CPU profiles of every reader's thread. */
   async startProfile(): Promise<void> {
-    await Promise.all(this.#members.map((member) => this.#ask(member, { type: "start-profile" }, "profile-started")));
+    await Promise.all(this.#members.map((member) => this.#ask(member, { type: "start-profile" }, "profile-started", PROFILE_TIMEOUT_MS)));
   }
 
   /** Ends the profiles: by queue, each the text of a .cpuprofile file. */
   async endProfile(): Promise<{ queue: number; json: string }[]> {
     const replies = await Promise.all(
       this.#members.map(async (member) => {
-        const reply = await this.#ask(member, { type: "end-profile" }, "profile");
+        const reply = await this.#ask(member, { type: "end-profile" }, "profile", PROFILE_TIMEOUT_MS);
         return { queue: member.queue, json: reply.type === "profile" ? reply.json : "" };
       }),
     );
@@ -155,16 +179,14 @@ export class WorkerPool {
     this.#closing = true;
     await Promise.all(
       this.#members.map(async (member) => {
-        const done = this.#reply(member, "closed", CLOSE_TIMEOUT_MS).catch(() => undefined);
-        send(member, { type: "close" });
-        await done;
+        await this.#ask(member, { type: "close" }, "closed", CLOSE_TIMEOUT_MS).catch(() => undefined);
         await member.reader.end();
       }),
     );
     this.#members.length = 0;
   }
 
-  async #startWorker(queue: number, connections: ConnectionMemory | undefined): Promise<void> {
+  #startWorker(queue: number, connections: ConnectionMemory | undefined): Member {
     const options = this.#options;
     const counters = new WorkerCounters();
     const events = allocateRing(EVENT_RECORDS, 0);
@@ -189,13 +211,23 @@ export class WorkerPool {
       recordAccepted: options.recordAccepted,
     };
     const reader = startReader(options.backend, setup);
-    const member: Member = { queue, reader, counters, events: new RecordRing(events), ruleHits: new Float64Array(0) };
-    const { channel } = reader;
-    channel.on("message", (message: FromWorker) => {
+    reader.channel.on("message", (message: FromWorker) => {
       if (message.type === "unknown-interface") options.onUnknownInterface(message.index);
     });
-    await this.#reply(member, "bound", PUBLISH_TIMEOUT_MS);
-    this.#members.push(member);
+    const ring = new RecordRing(events);
+    return { queue, reader, counters, events: ring, descriptor: undefined, ruleHits: new Float64Array(0) };
+  }
+
+  async #bind(member: Member, inherited: number | undefined): Promise<void> {
+    const { queue, reader: { channel } } = member;
+    try {
+      const bound = await this.#ask(member, { type: "open", descriptor: inherited }, "bound", PUBLISH_TIMEOUT_MS);
+      if (bound.type === "bound") member.descriptor = bound.descriptor;
+    } catch (error) {
+      // Its thread ends by itself, and answers nothing any more.
+      this.#members.splice(this.#members.indexOf(member), 1);
+      throw error;
+    }
     channel.on("error", (error: Error) => this.#fatal(queue, error));
     channel.on("exit", (code: number) => this.#fatal(queue, new Error(`exit code ${code}`)));
   }
@@ -207,8 +239,8 @@ export class WorkerPool {
     );
   }
 
-  #ask(member: Member, message: ToWorker, answer: FromWorker["type"]): Promise<FromWorker> {
-    const reply = this.#reply(member, answer, PROFILE_TIMEOUT_MS);
+  #ask(member: Member, message: ToWorker, answer: FromWorker["type"], timeoutMs: number): Promise<FromWorker> {
+    const reply = this.#reply(member, answer, timeoutMs);
     send(member, message);
     return reply;
   }

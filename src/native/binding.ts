@@ -12,6 +12,8 @@ export const Hook = { PREROUTING: 0, INPUT: 1, FORWARD: 2, OUTPUT: 3, POSTROUTIN
 
 export interface NativeQueueOptions {
   readonly queue: number;
+  /** A queue socket of another process, bound to `queue` as a rule: it is taken over instead of opening a new one. */
+  readonly descriptor?: number;
   /** Bytes of each packet copied to userspace, 64 to 65535. */
   readonly copyRange: number;
   /** Packets the kernel holds for us before it drops (or lets through, with failOpen). */
@@ -68,7 +70,10 @@ export interface NativeQueueStats {
   readonly truncated: number;
   /** Netlink messages that were malformed or had no packet header. */
   readonly malformed: number;
-  /** Verdicts the kernel refused, nearly always ENOENT: it had dropped the packet itself, which is harmless. */
+  /**
+   * Verdicts the kernel refused, nearly always ENOENT: it had dropped the packet itself, which is harmless. One more
+   * for each socket taken over in which no packet was left unanswered.
+   */
   readonly verdictErrors: number;
   /** Callback threw or left a code that is no Verdict: packets dropped by the C side. */
   readonly unanswered: number;
@@ -79,12 +84,18 @@ export interface NativeQueueStats {
 export interface NativeQueue {
   readonly batch: PacketBatch;
   readonly hasConntrack: boolean;
+  /** Of the queue's socket. While any process has it open the queue stays bound, and packets wait in the kernel. */
+  readonly descriptor: number;
   /**
    * Begin delivering: `onBatch(count)` once a batch on this thread's event loop. Verdicts of the batch
    * are preset to DROP with the packet's own mark and sent in one sendmsg when the callback returns, also
    * when it throws (then everything is dropped and the exception goes to the process's handlers).
    */
   start(onBatch: (count: number) => void): void;
+  /** Reads no more, every packet read being answered; the socket may be read by another process now. */
+  pause(): void;
+  /** Reads on. What somebody else read meanwhile and did not answer is dropped. */
+  resume(): void;
   /** A late verdict, for a packet that was answered HOLD. */
   send(id: number, verdict: number, mark: number): void;
   stats(): NativeQueueStats;
@@ -176,8 +187,15 @@ export interface NativeBinding {
    * @throws ENOENT where this kernel has no such table
    */
   tableDigest(family: number, table: string): number;
-  /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
-  sendDatagram(socketPath: string, text: string): void;
+  /**
+   * One datagram to a unix socket, with at most 64 open descriptors on board; a leading "@" is the abstract namespace.
+   * Text of at most 511 bytes.
+   */
+  sendDatagram(socketPath: string, text: string, descriptors: readonly number[]): void;
+  /** A unix datagram socket of mode 0600; its descriptor, closed on exec. */
+  bindDatagram(socketPath: string): number;
+  /** A datagram that is there, with descriptors that are ours from now on, closed on exec. @throws EAGAIN for none */
+  receiveDatagram(descriptor: number): { readonly text: string; readonly descriptors: readonly number[] };
   /** For this process, from now on: the C library keeps little of what is freed, and one pool for all threads. */
   boundMemory(): void;
   /** Gives the kernel what the C library keeps of freed memory. Takes milliseconds. */

@@ -40,12 +40,15 @@ const keptForEver: NfqueueHandle[] = [];
  *
  * RAMPART_E_NFQUEUE_MISSING: the package does not load; otherwise the errors of native/open-queue.ts.
  */
-export function openNfqueue(options: NativeQueueOptions): NativeQueue {
+export function openNfqueue(options: NativeQueueOptions): UnpassableQueue {
   checkQueueOptions(options);
   return new NfqueueQueue(options);
 }
 
-class NfqueueQueue implements NativeQueue {
+/** The package owns its sockets: they cannot pass to another process. */
+type UnpassableQueue = Omit<NativeQueue, "descriptor" | "pause" | "resume">;
+
+class NfqueueQueue implements UnpassableQueue {
   readonly hasConntrack = false;
   readonly batch: NativeQueue["batch"];
   readonly #options: NativeQueueOptions;

@@ -22,6 +22,8 @@ const START_TIMEOUT_MS = 15_000;
 /** The environment's word on `datapath.offload` where a daemon's settings have none: one scenario, run in either mode. */
 const OFFLOAD = process.env["RAMPART_SANDBOX_OFFLOAD"] ?? "connmark";
 const CHANGE_TIMEOUT_MS = 10_000;
+/** A restart loads and compiles everything anew. */
+const COMMAND_TIMEOUT_MS = 30_000;
 /** A page of metrics waits its turn behind a change of the hooks, which takes long on a busy machine. */
 const PAGE_TIMEOUT_MS = 10_000;
 
@@ -84,6 +86,8 @@ export class RampartProcess {
   readonly #directory: string;
   readonly #options: RampartOptions;
   #process: SandboxProcess | undefined;
+  /** Process id, inside the sandbox, of the daemon that has taken over from `#process`; nobody holds it as a child. */
+  #successor: number | undefined;
 
   /** Made by `startRampart`; a daemon made by hand has its files but does not run before `start`. */
   constructor(host: Host, options: RampartOptions) {
@@ -121,11 +125,19 @@ export class RampartProcess {
     const { wrapper = [], args = [], env = {} } = this.#options;
     const argv = [...wrapper, process.execPath, CLI_FILE, "run", "--config", this.configFile, ...args];
     this.#process = this.host.spawn(argv, { env });
+    this.#successor = undefined;
     return this.#process;
   }
 
   get running(): boolean {
-    return this.#process?.running ?? false;
+    return this.#successor !== undefined || (this.#process?.running ?? false);
+  }
+
+  /** `rampart restart`, to its end: another process is the daemon then, with the same output. Resolves to what it printed. */
+  async restart(): Promise<string> {
+    const result = await this.command(["restart"], { check: true });
+    this.#successor = Number(/^process (\d+)/.exec(result.stdout)?.[1]);
+    return result.stdout;
   }
 
   /** Replaced whole, as an editor or a deployment tool would. */
@@ -177,7 +189,12 @@ export class RampartProcess {
 
   /** Run another command of Rampart with this daemon's settings. */
   command(args: readonly string[], options: { readonly check?: boolean } = {}): Promise<RunResult> {
-    return this.host.run([process.execPath, CLI_FILE, ...args, "--config", this.configFile], options);
+    return this.host.run([...this.cli, ...args, "--config", this.configFile], { ...options, timeout: COMMAND_TIMEOUT_MS });
+  }
+
+  /** The beginning of a command line. */
+  get cli(): readonly string[] {
+    return [process.execPath, CLI_FILE];
   }
 
   /** The text of /metrics. */
@@ -196,10 +213,19 @@ export class RampartProcess {
 
   /** The log of the current run: every line of output that is a JSON object. */
   logs(): LogLine[] {
-    const output = `${this.#process?.stdout ?? ""}\n${this.#process?.stderr ?? ""}`;
-    return output.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => {
+    return this.output.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => {
       return JSON.parse(line) as LogLine;
     });
+  }
+
+  /** Everything the current run has printed. */
+  get output(): string {
+    return `${this.#process?.stdout ?? ""}\n${this.#process?.stderr ?? ""}`;
+  }
+
+  /** The first match in the output. */
+  waitForOutput(pattern: RegExp, timeoutMs = 5000): Promise<RegExpMatchArray> {
+    return this.#until(`output like ${pattern}`, timeoutMs, async () => this.output.match(pattern) ?? undefined);
   }
 
   /** First line of the current run's log that `accepts` takes, also one that is there already. */
@@ -208,32 +234,47 @@ export class RampartProcess {
   }
 
   async signal(signal: NodeJS.Signals): Promise<void> {
-    await this.#process?.signal(signal);
+    if (this.#successor === undefined) await this.#process?.signal(signal);
+    else await this.host.run(["kill", "-s", signal.slice("SIG".length), String(this.#successor)]);
   }
 
   /** SIGKILL, and wait until the process is gone. */
   async kill(): Promise<void> {
     await this.signal("SIGKILL");
-    await this.#process?.exited;
+    await this.exited();
   }
 
   /** Wait for the end of the current run. */
   async exited(): Promise<ProcessExit> {
+    const successor = this.#successor;
+    if (successor !== undefined) {
+      const script = 'while grep -q "^State:[[:space:]]*[^XZ]" /proc/$0/status 2>&-; do sleep 0.01; done';
+      await this.host.run(["sh", "-c", script, String(successor)]);
+      this.#successor = undefined;
+    }
     return (await this.#process?.exited) ?? { code: null, signal: null };
   }
 
   /** SIGTERM, wait for the end, and remove the files. The hooks stay, as after any stop of the daemon. */
   async stop(): Promise<ProcessExit> {
-    const exit = (await this.#process?.stop()) ?? { code: null, signal: null };
+    const exit = await this.#end();
     rmSync(this.#directory, { recursive: true, force: true });
     return exit;
   }
 
   /** Stop, and leave the host as it was before the first start. */
   async uninstall(): Promise<void> {
-    await this.#process?.stop();
+    await this.#end();
     await this.removeHooks();
     await this.stop();
+  }
+
+  async #end(): Promise<ProcessExit> {
+    if (this.#successor !== undefined) {
+      await this.signal("SIGTERM");
+      return this.exited();
+    }
+    return (await this.#process?.stop()) ?? { code: null, signal: null };
   }
 
   /** `rampart hooks remove` on the daemon's host; a running daemon would put its hooks back. */
