@@ -20,6 +20,13 @@ int netlink_open(int protocol, int flags, uint32_t groups) {
     close(fd);
     return error;
   }
+  /* The kernel then refuses what other programs send here: whatever is read comes from the kernel. */
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  if (connect(fd, (struct sockaddr *)&kernel, sizeof kernel) < 0) {
+    int error = -errno;
+    close(fd);
+    return error;
+  }
   /* An error message then carries the header of the request it answers, not the request. */
   int on = 1;
   setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);

@@ -4,4 +4,7 @@
  */
 import type { NativeQueue } from "../native/binding.ts";
 
-export type PacketQueue = NativeQueue;
+export interface PacketQueue extends NativeQueue {
+  /** Where reading keeps the thread from its messages: what `wakeQueue` ends that with. */
+  readonly wakeKey?: number;
+}

@@ -26,7 +26,8 @@ export type ToWorker =
   | { readonly type: "close" };
 
 export type FromWorker =
-  | { readonly type: "bound" }
+  /** `wakeKey` names a queue whose reader must be woken (native/binding.ts) to see a message. */
+  | { readonly type: "bound"; readonly wakeKey: number | undefined }
   | { readonly type: "failed"; readonly code: string; readonly message: string; readonly hint: string | undefined }
   | { readonly type: "published"; readonly generation: number }
   | { readonly type: "unknown-interface"; readonly index: number }

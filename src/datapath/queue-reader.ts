@@ -99,7 +99,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
         break;
     }
   });
-  post({ type: "bound" });
+  post({ type: "bound", wakeKey: queue.wakeKey });
 }
 
 function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number): void {
