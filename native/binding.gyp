@@ -27,7 +27,8 @@
         "src/queue_config.c",
         "src/queue_message.c",
         "src/ruleset_watch.c",
-        "src/table_digest.c"
+        "src/table_digest.c",
+        "src/wake.c"
       ]
     }
   ],

@@ -1,10 +1,14 @@
-/* The NativeBinding of src/native/binding.ts. No state of its own, so it loads in any number of threads. */
+/*
+ * The NativeBinding of src/native/binding.ts. It loads in any number of threads: they share nothing but the list of
+ * queues to wake (wake.c), which has a lock.
+ */
 #include "addon.h"
 
 #include "javascript.h"
 
 NAPI_MODULE_INIT() {
   js_set_method(env, exports, "openQueue", queue_open);
+  js_set_method(env, exports, "wakeQueue", queue_wake);
   js_set_method(env, exports, "openConntrack", conntrack_open);
   js_set_method(env, exports, "listInterfaces", interface_list);
   js_set_method(env, exports, "watchInterfaces", interface_watch);

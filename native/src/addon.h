@@ -5,6 +5,7 @@
 #include <node_api.h>
 
 napi_value queue_open(napi_env env, napi_callback_info info);
+napi_value queue_wake(napi_env env, napi_callback_info info);
 napi_value conntrack_open(napi_env env, napi_callback_info info);
 napi_value interface_list(napi_env env, napi_callback_info info);
 napi_value interface_watch(napi_env env, napi_callback_info info);

@@ -21,6 +21,13 @@ int netlink_open(int protocol, int flags, uint32_t groups) {
     close(fd);
     return error;
   }
+  /* The kernel then refuses what other programs send here: whatever is read comes from the kernel. */
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  if (connect(fd, (struct sockaddr *)&kernel, sizeof kernel) < 0) {
+    int error = -errno;
+    close(fd);
+    return error;
+  }
   /* An error message then carries the header of the request it answers, not the request. */
   int on = 1;
   setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
@@ -38,7 +45,10 @@ int netlink_adopt(int fd, int protocol) {
   size = sizeof found;
   if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &found, &size) < 0) return -errno;
   if (domain != AF_NETLINK || found != protocol) return -EINVAL;
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : fd;
+  /* Who wants no wait says so at each read. */
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+  return fd;
 }
 
 int netlink_set_receive_buffer(int fd, int bytes) {

@@ -23,6 +23,7 @@
 #include "event_source.h"
 #include "javascript.h"
 #include "netlink.h"
+#include "wake.h"
 
 #define VERDICT_HOLD 255
 /* What is taken in one wake-up, so that timers and messages of the same thread get their turn. */
@@ -37,6 +38,11 @@ static const napi_type_tag QUEUE_TAG = {0x7f3a1c2e5b804d61, 0x9d0e6b7341fa2c58};
 
 struct queue {
   struct event_source source;
+  struct wake wake;
+  /* The callback of the serve() that is running; NULL while the event loop reads. */
+  napi_value serving;
+  /* Milliseconds that a read waits, as set on the socket. */
+  uint32_t patience;
   struct queue_options options;
   struct packet_batch batch;
   napi_ref batch_object;
@@ -132,6 +138,7 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
   uint32_t count = 0;
   for (uint32_t i = 0; i < received; i++) {
     bool cut = queue->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+    if (wake_is_answer(queue->batch.slab + i * queue->slot_size, queue->messages[i].msg_len)) continue;
     enum queue_message kind =
         queue_read_message(&queue->batch, count, i * queue->slot_size, queue->messages[i].msg_len);
     if (kind != QUEUE_REFUSED) note_order(queue, kind, count);
@@ -150,17 +157,27 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
   return count;
 }
 
-static void deliver(struct queue *queue, uint32_t count, size_t verdict_length) {
+/* Calls back; false when that threw or could not run. */
+static bool call_back(struct queue *queue, uint32_t count) {
+  napi_env env = queue->source.env;
+  napi_value js_count, receiver;
+  if (napi_create_uint32(env, count, &js_count) != napi_ok) return false;
+  if (queue->serving == NULL) return event_source_call(&queue->source, 1, &js_count);
+  return napi_get_global(env, &receiver) == napi_ok &&
+         napi_call_function(env, receiver, queue->serving, 1, &js_count, NULL) == napi_ok;
+}
+
+/* Has `count` packets judged and answers them; false when the callback failed. */
+static bool deliver(struct queue *queue, uint32_t count, size_t verdict_length) {
   struct event_source *source = &queue->source;
   napi_env env = source->env;
   napi_handle_scope scope;
-  napi_value js_count;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
   memset(queue->batch.verdict, NF_DROP, count);
   memcpy(queue->batch.verdict_mark, queue->batch.mark, count * sizeof(uint32_t));
   queue->packet_count += count;
   queue->batch_count++;
-  bool answered = napi_create_uint32(env, count, &js_count) == napi_ok && event_source_call(source, 1, &js_count);
+  bool answered = call_back(queue, count);
   /* Closing inside the callback gave the packets back to the kernel, which dropped them. */
   if (!source->closed) {
     if (!answered) {
@@ -169,8 +186,10 @@ static void deliver(struct queue *queue, uint32_t count, size_t verdict_length) 
     }
     send_verdicts(queue, write_verdicts(queue, count, verdict_length), count);
   }
-  if (!answered) event_source_report(source);
+  /* The exception of a serve() is its caller's. */
+  if (!answered && queue->serving == NULL) event_source_report(source);
   napi_close_handle_scope(env, scope);
+  return answered;
 }
 
 /*
@@ -183,25 +202,62 @@ static void gather(const struct queue *queue, uint32_t received) {
   nanosleep(&pause, NULL);
 }
 
+/*
+ * Reads a batch and answers it; the number of messages, or -1 when there is none, or it was the last because the
+ * callback failed or closed the queue. With MSG_WAITFORONE in `flags` it waits for the first message.
+ */
+static int take_batch(struct queue *queue, int flags) {
+  struct event_source *source = &queue->source;
+  int received = recvmmsg(source->fd, queue->messages, queue->options.batch, flags, NULL);
+  /* A pending error is reported once and hides the messages behind it; a signal ends a wait early. */
+  if (received < 0) return errno == EINTR || errno == ENOBUFS ? 0 : -1;
+  size_t verdict_length = 0;
+  uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
+  if (count > 0 && !deliver(queue, count, verdict_length) && queue->serving != NULL) return -1;
+  if (count == 0) send_verdicts(queue, verdict_length, 1);
+  if (source->closed) return -1;
+  gather(queue, (uint32_t)received);
+  return received;
+}
+
 static void on_readable(struct event_source *source) {
   struct queue *queue = (struct queue *)source;
-  uint32_t batch = queue->options.batch;
-  uint32_t taken = 0;
+  int taken = 0;
   for (int round = 0; round < BATCHES_PER_WAKEUP && taken < PACKETS_PER_WAKEUP; round++) {
-    int received = recvmmsg(source->fd, queue->messages, batch, MSG_DONTWAIT, NULL);
-    if (received < 0) {
-      /* A pending error is reported once and hides the messages behind it. */
-      if (errno == EINTR || errno == ENOBUFS) continue;
-      return;
-    }
-    size_t verdict_length = 0;
-    uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
-    if (count > 0) deliver(queue, count, verdict_length);
-    else send_verdicts(queue, verdict_length, 1);
-    if (source->closed) return;
-    taken += (uint32_t)received;
-    gather(queue, (uint32_t)received);
+    int received = take_batch(queue, MSG_DONTWAIT);
+    if (received < 0) return;
+    taken += received;
   }
+}
+
+static uint64_t milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void wait_at_most(struct queue *queue, uint32_t patience) {
+  if (patience == queue->patience) return;
+  struct timeval limit = {.tv_sec = patience / 1000, .tv_usec = (suseconds_t)(patience % 1000) * 1000};
+  setsockopt(queue->source.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  queue->patience = patience;
+}
+
+static napi_value queue_serve(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 2, arguments);
+  if (queue == NULL) return NULL;
+  if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
+  if (queue->source.started || queue->serving != NULL)
+    return js_throw(env, "ERR_INVALID_STATE", "the queue is being read");
+  uint32_t patience = js_uint32(env, arguments[1]);
+  uint64_t end = milliseconds() + patience;
+  wait_at_most(queue, patience);
+  if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
+  queue->serving = arguments[0];
+  while (!wake_take(&queue->wake) && take_batch(queue, MSG_WAITFORONE) >= 0 && milliseconds() < end);
+  queue->serving = NULL;
+  return NULL;
 }
 
 static napi_value queue_start(napi_env env, napi_callback_info info) {
@@ -209,7 +265,8 @@ static napi_value queue_start(napi_env env, napi_callback_info info) {
   struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 1, &callback);
   if (queue == NULL) return NULL;
   if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
-  if (queue->source.started) return js_throw(env, "ERR_INVALID_STATE", "the queue was started before");
+  if (queue->source.started || queue->serving != NULL)
+    return js_throw(env, "ERR_INVALID_STATE", "the queue is being read");
   napi_get_cb_info(env, info, NULL, NULL, &self, NULL);
   if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
   int error = event_source_start(&queue->source, self, callback, "RampartQueue");
@@ -275,6 +332,7 @@ static napi_value queue_close(napi_env env, napi_callback_info info) {
 
 static void on_close(struct event_source *source) {
   struct queue *queue = (struct queue *)source;
+  wake_end(&queue->wake);
   if (queue->batch_object != NULL) napi_delete_reference(source->env, queue->batch_object);
   queue->batch_object = NULL;
 }
@@ -333,11 +391,10 @@ static struct queue_options read_options(napi_env env, napi_value object) {
 
 napi_value queue_open(napi_env env, napi_callback_info info) {
   size_t argument_count = 1;
-  napi_value options, object, batch_object, has_conntrack;
+  napi_value options, object, batch_object, has_conntrack, wake_key;
   if (napi_get_cb_info(env, info, &argument_count, &options, NULL, NULL) != napi_ok) return NULL;
   int inherited = js_option_descriptor(env, options, "descriptor");
-  int fd = inherited < 0 ? netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, 0)
-                         : netlink_adopt(inherited, NETLINK_NETFILTER);
+  int fd = inherited < 0 ? netlink_open(NETLINK_NETFILTER, 0, 0) : netlink_adopt(inherited, NETLINK_NETFILTER);
   if (fd < 0) return js_throw_errno(env, fd, "nfqueue socket");
   struct queue *queue = calloc(1, sizeof *queue);
   object = queue == NULL ? NULL : js_wrap(env, queue, event_source_finalize, &QUEUE_TAG);
@@ -373,7 +430,11 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, object, "hasConntrack", has_conntrack);
   napi_set_named_property(env, object, "batch", batch_object);
   js_set_double(env, object, "descriptor", fd);
+  wake_begin(&queue->wake, fd);
+  napi_create_uint32(env, queue->wake.key, &wake_key);
+  napi_set_named_property(env, object, "wakeKey", wake_key);
   js_set_method(env, object, "start", queue_start);
+  js_set_method(env, object, "serve", queue_serve);
   js_set_method(env, object, "pause", queue_pause);
   js_set_method(env, object, "resume", queue_resume);
   js_set_method(env, object, "send", queue_send);

@@ -7,4 +7,7 @@ import type { NativeQueue } from "../native/binding.ts";
 
 type Passable = "descriptor" | "pause" | "resume";
 
-export type PacketQueue = Omit<NativeQueue, Passable> & Partial<Pick<NativeQueue, Passable>>;
+export interface PacketQueue extends Omit<NativeQueue, Passable>, Partial<Pick<NativeQueue, Passable>> {
+  /** Where reading keeps the thread from its messages: what `wakeQueue` ends that with. */
+  readonly wakeKey?: number;
+}

@@ -30,8 +30,11 @@ export type ToWorker =
   | { readonly type: "close" };
 
 export type FromWorker =
-  /** `descriptor`: of a socket that can be handed over. */
-  | { readonly type: "bound"; readonly descriptor: number | undefined }
+  /**
+   * `descriptor`: of a socket that can be handed over. `wakeKey` names a queue whose reader must be woken
+   * (native/binding.ts) to see a message.
+   */
+  | { readonly type: "bound"; readonly descriptor: number | undefined; readonly wakeKey: number | undefined }
   | { readonly type: "failed"; readonly code: string; readonly message: string; readonly hint: string | undefined }
   | { readonly type: "published"; readonly generation: number }
   | { readonly type: "paused" }

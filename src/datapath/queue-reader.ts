@@ -70,7 +70,7 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
           break;
         }
         if (published) start(queue);
-        post({ type: "bound", descriptor: queue.descriptor });
+        post({ type: "bound", descriptor: queue.descriptor, wakeKey: queue.wakeKey });
         break;
       case "pause":
         queue?.pause?.();

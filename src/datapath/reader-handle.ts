@@ -4,13 +4,13 @@
  * There its packets wait while a policy is compiled.
  */
 import { MessageChannel, Worker } from "node:worker_threads";
+import { loadNative } from "../native/load.ts";
 import { openNfqueue } from "../nfqueue/nfqueue-queue.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 import { readQueue } from "./queue-reader.ts";
 
-/** The pool's end; "error" and "exit" come only from a thread. */
+/** What comes from the reader; "error" and "exit" come only from a thread. */
 interface Channel {
-  postMessage(message: ToWorker): void;
   on(event: "message", listener: (message: FromWorker) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "exit", listener: (code: number) => void): unknown;
@@ -21,6 +21,8 @@ interface Channel {
 
 export interface ReaderHandle {
   readonly channel: Channel;
+  /** Has the reader handle a message after the batch in hand. */
+  post(message: ToWorker): void;
   /** Ends what "close" has left. */
   end(): Promise<unknown>;
 }
@@ -31,11 +33,30 @@ export function startReader(backend: "native" | "nfqueue", setup: WorkerSetup): 
 
 function startThread(setup: WorkerSetup): ReaderHandle {
   const thread = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
-  return { channel: thread, end: () => thread.terminate() };
+  let wakeKey: number | undefined;
+  thread.on("message", (message: FromWorker) => {
+    if (message.type === "bound") wakeKey = message.wakeKey;
+  });
+  const wake = (): void => {
+    if (wakeKey !== undefined) loadNative().wakeQueue(wakeKey);
+  };
+  return {
+    channel: thread,
+    // Woken only when there is something to be seen.
+    post(message) {
+      thread.postMessage(message);
+      wake();
+    },
+    end() {
+      const ended = thread.terminate();
+      wake();
+      return ended;
+    },
+  };
 }
 
 function startHere(setup: WorkerSetup): ReaderHandle {
   const { port1, port2 } = new MessageChannel();
   readQueue(setup, openNfqueue, port2);
-  return { channel: port1, end: async () => port1.close() };
+  return { channel: port1, post: (message) => port1.postMessage(message), end: async () => port1.close() };
 }

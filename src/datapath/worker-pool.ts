@@ -277,5 +277,5 @@ export class WorkerPool {
 }
 
 function send(member: Member, message: ToWorker): void {
-  member.reader.channel.postMessage(message);
+  member.reader.post(message);
 }

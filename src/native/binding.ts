@@ -103,6 +103,18 @@ export interface NativeQueue {
   close(): void;
 }
 
+/** A queue that can also be read without the event loop, by a thread of its own. */
+export interface NativeThreadQueue extends NativeQueue {
+  /** What `wakeQueue` knows this queue by, in any thread of the process. */
+  readonly wakeKey: number;
+  /**
+   * Delivers as `start` does, from within this call: waits for a batch in one system call and answers it in another.
+   * Returns between batches: after `milliseconds`, a `wakeQueue` or `close`. What `onBatch` throws, having dropped its
+   * batch, comes out of this call.
+   */
+  serve(onBatch: (count: number) => void, milliseconds: number): void;
+}
+
 /** Conntrack entries of one dump step; index i is entry i. Addresses are 16 bytes, IPv4 in the first 4. */
 export interface ConntrackBatch {
   readonly family: Uint8Array;
@@ -170,7 +182,9 @@ export interface NativePacketFilter {
 
 /** Errors thrown by the addon carry `code` (errno name, e.g. "EPERM", "EBUSY") and `syscall`. */
 export interface NativeBinding {
-  openQueue(options: NativeQueueOptions): NativeQueue;
+  openQueue(options: NativeQueueOptions): NativeThreadQueue;
+  /** Has the `serve` of this queue return after the batch in hand, or its next one at once; nothing when it is closed. */
+  wakeQueue(wakeKey: number): void;
   openConntrack(): NativeConntrack;
   /** Links and addresses of this network namespace (rtnetlink dump). */
   listInterfaces(): NativeInterface[];

@@ -6,7 +6,7 @@ import { RampartError } from "../errors/rampart-error.ts";
 import { loadNative } from "./load.ts";
 import { findQueueHolder } from "./queue-holder.ts";
 import { failureText, systemErrorCode } from "./system-error.ts";
-import type { NativeQueue, NativeQueueOptions } from "./binding.ts";
+import type { NativeQueueOptions, NativeThreadQueue } from "./binding.ts";
 
 /** Smallest and largest value of each number. */
 const RANGES = {
@@ -22,12 +22,12 @@ const FLAGS = ["gso", "failOpen", "uidGid", "conntrack"] as const satisfies read
 
 /**
  * Binds the queue to a new socket of this thread, or takes over the one it is bound to (`options.descriptor`). Packets
- * wait in the kernel until `start`.
+ * wait in the kernel until `start` or `serve`.
  *
  * RAMPART_E_QUEUE_OPTIONS: an option is wrong, RAMPART_E_QUEUE_HELD: another socket has the queue,
  * RAMPART_E_PRIVILEGE: CAP_NET_ADMIN is missing, RAMPART_E_QUEUE_OPEN: the kernel refused otherwise.
  */
-export function openQueue(options: NativeQueueOptions): NativeQueue {
+export function openQueue(options: NativeQueueOptions): NativeThreadQueue {
   checkQueueOptions(options);
   const native = loadNative();
   try {

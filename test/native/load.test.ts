@@ -14,6 +14,7 @@ test("the built addon has every function of the binding, and is loaded once", ()
     "openQueue",
     "sendDatagram",
     "tableDigest",
+    "wakeQueue",
     "watchInterfaces",
     "watchRuleset",
   ]);
