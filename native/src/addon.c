@@ -11,5 +11,6 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "watchRuleset", ruleset_watch);
   js_set_method(env, exports, "tableDigest", table_digest);
   js_set_method(env, exports, "sendDatagram", datagram_send);
+  js_set_method(env, exports, "sendMarked", datagram_send_marked);
   return exports;
 }

@@ -11,5 +11,6 @@ napi_value interface_watch(napi_env env, napi_callback_info info);
 napi_value ruleset_watch(napi_env env, napi_callback_info info);
 napi_value table_digest(napi_env env, napi_callback_info info);
 napi_value datagram_send(napi_env env, napi_callback_info info);
+napi_value datagram_send_marked(napi_env env, napi_callback_info info);
 
 #endif

@@ -36,6 +36,8 @@ async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promi
   const fatal = (error: Error): void => {
     // Without its queue reader the firewall is closed for new connections; the supervisor starts a new one.
     log.fatal({ err: error }, error.message);
+    // Exit waits for every thread, and one that hangs in the kernel cannot be ended by us.
+    if (error instanceof RampartError && error.code === "RAMPART_E_QUEUE_SILENT") process.kill(process.pid, "SIGKILL");
     process.exit(1);
   };
   const daemon = new Daemon(settings, log, fatal);

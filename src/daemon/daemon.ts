@@ -15,6 +15,7 @@ import { ControlServer } from "../control/server.ts";
 import { WorkerPool } from "../datapath/worker-pool.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { HookInstaller } from "../hooks/apply.ts";
+import { plansCanary } from "../hooks/plan.ts";
 import { describeMarkOverlap } from "../hooks/mark-overlap.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import { OwnCommands } from "../hooks/own-commands.ts";
@@ -38,8 +39,9 @@ import { readMetrics } from "./metrics-source.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
+import { canaryNonce, QueueWatch } from "./queue-watch.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
-import { notifyService } from "./service-notify.ts";
+import { notifyService, watchdogTimeoutMs } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
@@ -70,6 +72,9 @@ export class Daemon {
   readonly #ownCommands = new OwnCommands();
   readonly #guard: HookGuard;
   #hookWatch: HookWatch | undefined;
+  readonly #nonce = canaryNonce();
+  readonly #onFatal: (error: Error) => void;
+  #queueWatch: QueueWatch | undefined;
   readonly #memory = new MemoryRelease();
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
@@ -80,6 +85,7 @@ export class Daemon {
   constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
     this.#settings = settings;
     this.#log = log;
+    this.#onFatal = onFatal;
     this.#native = loadNative();
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
@@ -95,6 +101,7 @@ export class Daemon {
     });
     this.#pool = new WorkerPool({
       ...poolSettings(settings),
+      canaryNonce: this.#nonce,
       recordAccepted: log.isLevelEnabled("debug"),
       onUnknownInterface: () => this.#interfacesChanged(),
       onFatal,
@@ -204,12 +211,13 @@ export class Daemon {
           tap: this.#tap,
           lastGood: this.#lastGood,
           guard: this.#guard,
+          watched: this.#queueWatch?.queues ?? [],
         }),
       );
       this.#metrics = new MetricsServer({
         ...metrics,
         registry,
-        alive: () => true,
+        alive: () => this.#state.queueProblems().length === 0,
         ready: () => this.#state.readiness(),
       });
       await this.#metrics.listen();
@@ -333,6 +341,30 @@ export class Daemon {
   #follow(): void {
     this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
     this.#timers.push(setInterval(() => void this.#followOutputNat(), OUTPUT_NAT_INTERVAL_MS));
+    this.#watchQueues();
+  }
+
+  #watchQueues(): void {
+    const { watchdog, queue } = this.#settings;
+    const watch = new QueueWatch({
+      native: this.#native,
+      log: this.#log,
+      // Twice in the time systemd gives us.
+      intervalMs: Math.min(watchdog.intervalSeconds * 1000, (watchdogTimeoutMs() ?? Infinity) / 2),
+      patienceMs: watchdog.patienceSeconds * 1000,
+      nonce: this.#nonce,
+      mark: this.#marks.canaryMark,
+      maxLength: queue.maxLength,
+      readers: this.#pool.queues,
+      aroundRouting: this.#enforcer.current?.hooks.queue.aroundRouting,
+      hasCanary: () => this.#enforcer.current !== undefined && plansCanary(this.#enforcer.current.hooks),
+      onMissing: () => this.#guard.raise("periodic"),
+      onAnswered: () => notifyService(this.#native, "WATCHDOG=1"),
+      onFatal: this.#onFatal,
+    });
+    this.#queueWatch = watch;
+    this.#state.queueProblems = () => watch.problems;
+    watch.start();
   }
 
   #interfacesChanged(): void {
@@ -385,6 +417,7 @@ export class Daemon {
 
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#queueWatch?.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

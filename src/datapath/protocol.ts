@@ -9,6 +9,8 @@ import type { RingMemory } from "./record-ring.ts";
 export interface WorkerSetup {
   readonly queue: NativeQueueOptions;
   readonly marks: MarkMasks;
+  /** What the process's own canaries are known by (datapath/canary.ts). */
+  readonly canaryNonce: Uint8Array;
   /** Without offload: where connections are kept. */
   readonly connections: ConnectionMemory | undefined;
   readonly flowCapacity: number;

@@ -8,6 +8,7 @@ import { connectionStages, stageSum } from "../flow/connection-class.ts";
 import type { ConnectionTable } from "../flow/connection-table.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
+import { CanaryReader, sharedClock } from "./canary.ts";
 import { WorkerCounters } from "./counters.ts";
 import { PacketDecider } from "./decider.ts";
 import type { PacketQueue } from "./packet-queue.ts";
@@ -57,6 +58,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
     recordAccepted: setup.recordAccepted,
   });
   decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
+  const canary = new CanaryReader(setup.marks, setup.canaryNonce, counters);
   const queue = openQueue(setup.queue);
   let started = false;
   let tap: RecordRing | undefined;
@@ -64,7 +66,8 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
 
   const housekeeping = setInterval(() => {
     decider.expire(performance.now(), EXPIRE_BUDGET);
-    publishGauges(counters, queue, decider, events, tap);
+    publishGauges(counters, queue, decider, canary, events, tap);
+    counters.setGauge("heartbeatAt", sharedClock());
   }, HOUSEKEEPING_MS);
 
   port.on("message", (message: ToWorker) => {
@@ -73,7 +76,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
         decider.publish(message.published);
         if (!started) {
           started = true;
-          queue.start((count) => answerBatch(queue, decider, count));
+          queue.start((count) => answerBatch(queue, decider, canary, count));
         }
         post({ type: "published", generation: message.published.tables.generation });
         break;
@@ -92,7 +95,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
         break;
       case "close":
         clearInterval(housekeeping);
-        publishGauges(counters, queue, decider, events, tap);
+        publishGauges(counters, queue, decider, canary, events, tap);
         queue.close();
         post({ type: "closed" });
         port.close();
@@ -102,10 +105,11 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
   post({ type: "bound" });
 }
 
-function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number): void {
+function answerBatch(queue: PacketQueue, decider: PacketDecider, canary: CanaryReader, count: number): void {
   const clock = performance.now();
   decider.beginBatch(performance.timeOrigin + clock, clock);
   for (let i = 0; i < count; i++) {
+    if (canary.take(queue.batch, i)) continue;
     try {
       decider.decide(queue.batch, i);
     } catch {
@@ -127,6 +131,7 @@ function publishGauges(
   counters: WorkerCounters,
   queue: PacketQueue,
   decider: PacketDecider,
+  canary: CanaryReader,
   events: RecordRing,
   tap: RecordRing | undefined,
 ): void {
@@ -138,7 +143,7 @@ function publishGauges(
   if (tracker !== undefined) publishConnections(counters, tracker.table);
   counters.setGauge("eventsLost", events.lost);
   if (tap !== undefined) counters.setGauge("tapLost", tap.lost);
-  counters.setGauge("packets", stats.packets);
+  counters.setGauge("packets", stats.packets - canary.taken);
   counters.setGauge("batches", stats.batches);
   counters.setGauge("enobufs", stats.enobufs);
   counters.setGauge("truncated", stats.truncated);

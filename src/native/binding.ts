@@ -178,4 +178,9 @@ export interface NativeBinding {
   tableDigest(family: number, table: string): number;
   /** One datagram to a unix socket; a leading "@" is the abstract namespace. Text of at most 511 bytes. */
   sendDatagram(socketPath: string, text: string): void;
+  /**
+   * One UDP datagram whose packet carries `mark`; `address` is IPv4 in host byte order. It takes CAP_NET_ADMIN.
+   * @throws EPERM also where a rule of the kernel drops the packet
+   */
+  sendMarked(address: number, port: number, mark: number, payload: Uint8Array): void;
 }
