@@ -20,6 +20,7 @@
         "src/interface_message.c",
         "src/interface_watch.c",
         "src/javascript.c",
+        "src/marked_datagram.c",
         "src/memory.c",
         "src/netlink.c",
         "src/program.c",

@@ -20,5 +20,6 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "runProgram", program_run);
   js_set_method(env, exports, "bindDatagram", datagram_bind);
   js_set_method(env, exports, "receiveDatagram", datagram_receive);
+  js_set_method(env, exports, "sendMarked", datagram_send_marked);
   return exports;
 }

@@ -17,5 +17,6 @@ napi_value memory_release(napi_env env, napi_callback_info info);
 napi_value program_run(napi_env env, napi_callback_info info);
 napi_value datagram_bind(napi_env env, napi_callback_info info);
 napi_value datagram_receive(napi_env env, napi_callback_info info);
+napi_value datagram_send_marked(napi_env env, napi_callback_info info);
 
 #endif

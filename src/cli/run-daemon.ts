@@ -24,6 +24,8 @@ async function startDaemon({ config, profile, profileSeconds, takeover = false }
   const fatal = (error: Error): void => {
     // Without its queue reader the firewall is closed for new connections; the supervisor starts a new one.
     log.fatal({ err: error }, error.message);
+    // Exit waits for every thread, and one that hangs in the kernel cannot be ended by us.
+    if (error instanceof RampartError && error.code === "RAMPART_E_QUEUE_SILENT") process.kill(process.pid, "SIGKILL");
     process.exit(1);
   };
   const onEnd = (startAgain: boolean): void => {

@@ -103,6 +103,11 @@ const sections = {
     format: oneOf(["json", "pretty"]).default("json"),
     deniedPerSecond: wholeNumber(0, 1_000_000).default(50),
   }),
+  watchdog: section({
+    canary: flag.default(true),
+    intervalSeconds: wholeNumber(1, 60).default(2),
+    patienceSeconds: wholeNumber(2, 600).default(10),
+  }),
   metrics: section({
     listen: listen.prefault("127.0.0.1:9095"),
   }),
@@ -124,6 +129,7 @@ export const settingsSchema = section({
   datapath: sections.datapath.prefault({}),
   flows: sections.flows.prefault({}),
   log: sections.log.prefault({}),
+  watchdog: sections.watchdog.prefault({}),
   metrics: sections.metrics.prefault({}),
   control: sections.control.prefault({}),
 });

@@ -67,6 +67,13 @@ export interface Settings {
   readonly stateDirectory: string;
   readonly flows: { readonly capacity: number };
   readonly log: { readonly level: string; readonly format: "json" | "pretty"; readonly deniedPerSecond: number };
+  readonly watchdog: {
+    /** Packets of our own go through every queue, to find out whether it is read. */
+    readonly canary: boolean;
+    readonly intervalSeconds: number;
+    /** How long a queue reader may be silent before the daemon ends, for its supervisor to start it anew. */
+    readonly patienceSeconds: number;
+  };
   /** undefined: switched off. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly control: { readonly socket: string };

@@ -18,6 +18,7 @@ import { ControlServer } from "../control/server.ts";
 import { WorkerPool } from "../datapath/worker-pool.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { HookInstaller } from "../hooks/apply.ts";
+import { plansCanary } from "../hooks/plan.ts";
 import { describeMarkOverlap } from "../hooks/mark-overlap.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import { OwnCommands } from "../hooks/own-commands.ts";
@@ -44,8 +45,9 @@ import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
 import { programRunner } from "./program-runner.ts";
 import { QueueSockets } from "./queue-sockets.ts";
+import { canaryNonce, QueueWatch } from "./queue-watch.ts";
 import { RuleHitLedger } from "./rule-hits.ts";
-import { notifyService } from "./service-notify.ts";
+import { notifyService, watchdogTimeoutMs } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
@@ -90,6 +92,8 @@ export class Daemon {
   readonly #guard: HookGuard;
   #hookWatch: HookWatch | undefined;
   readonly #memory: MemoryRelease;
+  readonly #nonce = canaryNonce();
+  #queueWatch: QueueWatch | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
@@ -119,6 +123,7 @@ export class Daemon {
     });
     this.#pool = new WorkerPool({
       ...poolSettings(settings),
+      canaryNonce: this.#nonce,
       recordAccepted: log.isLevelEnabled("debug"),
       onUnknownInterface: () => this.#interfacesChanged(),
       onFatal: options.onFatal,
@@ -249,12 +254,13 @@ export class Daemon {
           tap: this.#tap,
           lastGood: this.#lastGood,
           guard: this.#guard,
+          watched: this.#queueWatch?.queues ?? [],
         }),
       );
       this.#metrics = new MetricsServer({
         ...metrics,
         registry,
-        alive: () => true,
+        alive: () => this.#state.queueProblems().length === 0,
         ready: () => this.#state.readiness(),
       });
       if (!this.#sockets.takingOver) await this.#metrics.listen();
@@ -414,6 +420,33 @@ export class Daemon {
   #follow(): void {
     this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
     this.#timers.push(setInterval(() => void this.#followOutputNat(), OUTPUT_NAT_INTERVAL_MS));
+    this.#watchQueues();
+  }
+
+  #watchQueues(): void {
+    const { watchdog, queue } = this.#settings;
+    const watch = new QueueWatch({
+      native: this.#native,
+      log: this.#log,
+      // Twice in the time systemd gives us.
+      intervalMs: Math.min(watchdog.intervalSeconds * 1000, (watchdogTimeoutMs() ?? Infinity) / 2),
+      patienceMs: watchdog.patienceSeconds * 1000,
+      nonce: this.#nonce,
+      mark: this.#marks.canaryMark,
+      maxLength: queue.maxLength,
+      readers: this.#pool.queues,
+      aroundRouting: this.#enforcer.current?.hooks.queue.aroundRouting,
+      hasCanary: () => {
+        const { current } = this.#enforcer;
+        return current !== undefined && !this.#giving.standingStill && plansCanary(current.hooks);
+      },
+      onMissing: () => this.#guard.raise("periodic"),
+      onAnswered: () => notifyService(this.#native, "WATCHDOG=1"),
+      onFatal: this.#options.onFatal,
+    });
+    this.#queueWatch = watch;
+    this.#state.queueProblems = () => watch.problems;
+    watch.start();
   }
 
   #interfacesChanged(): void {
@@ -466,6 +499,7 @@ export class Daemon {
 
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#queueWatch?.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

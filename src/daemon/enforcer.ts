@@ -307,6 +307,7 @@ export function hookConfig(
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,
     queue: hookQueues(settings),
+    canary: settings.watchdog.canary,
     marks,
     generation: now.generation,
     outputNat: now.outputNat,

@@ -49,6 +49,11 @@ export class HandoverGiving {
     this.#options = options;
   }
 
+  /** Nobody reads the queues, or another process does. */
+  get standingStill(): boolean {
+    return this.#current?.paused === true;
+  }
+
   /**
    * The control method "restart": resolves when the new process enforces.
    * @throws RAMPART_E_RESTART, and this process goes on

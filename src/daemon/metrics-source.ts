@@ -9,6 +9,7 @@ import { readKernelQueues } from "../native/kernel-queues.ts";
 import { parseFailureNames } from "../packet/failure.ts";
 import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
+import type { WatchedQueue } from "./queue-watch.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
 import type { StatusSources } from "./status.ts";
 import { version } from "./version.ts";
@@ -19,10 +20,11 @@ export interface MetricsSources extends StatusSources {
   readonly tap: TapFeed | undefined;
   readonly lastGood: LastGoodStore;
   readonly guard: HookGuard;
+  readonly watched: readonly WatchedQueue[];
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, watched } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
@@ -51,6 +53,7 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
       verdictErrors: counters.gauge("verdictErrors"),
       unanswered: counters.gauge("unanswered"),
     })),
+    canaries: watched,
     returned: sum("returned"),
     flows: { active: sum("flows"), capacity: sum("flowCapacity"), evicted: sum("flowsEvicted") },
     connections: connectionStages.map((stage) => ({

@@ -4,7 +4,7 @@ import type { WorkerPoolOptions } from "../datapath/worker-pool.ts";
 
 export function poolSettings(
   settings: Settings,
-): Omit<WorkerPoolOptions, "recordAccepted" | "onUnknownInterface" | "onFatal"> {
+): Omit<WorkerPoolOptions, "canaryNonce" | "recordAccepted" | "onUnknownInterface" | "onFatal"> {
   return {
     backend: settings.queue.backend,
     firstQueue: settings.queue.number,

@@ -5,6 +5,7 @@ export type ServiceState =
   | "READY=1"
   | "RELOADING=1"
   | "STOPPING=1"
+  | "WATCHDOG=1"
   /** Another process of the service is its main one from now on. */
   | `MAINPID=${number}`
   | `FDSTORE=1\n${string}`
@@ -29,4 +30,11 @@ export function notifyService(native: NativeBinding, state: ServiceState, descri
 function notifySocket(): string | undefined {
   const socket = process.env["NOTIFY_SOCKET"];
   return socket === "" ? undefined : socket;
+}
+
+/** Milliseconds in which systemd wants to hear WATCHDOG=1 (sd_watchdog_enabled(3)); undefined: it does not. */
+export function watchdogTimeoutMs(): number | undefined {
+  const { WATCHDOG_USEC: microseconds = "", WATCHDOG_PID: pid } = process.env;
+  if (!/^[1-9]\d{0,15}$/.test(microseconds) || (pid !== undefined && pid !== String(process.pid))) return undefined;
+  return Number(microseconds) / 1000;
 }

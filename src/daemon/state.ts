@@ -10,6 +10,8 @@ type Phase = DaemonStatus["state"];
 export class DaemonState {
   phase: Phase = "starting";
   hookProblems: readonly string[] = [];
+  /** Queues that nobody seems to read. */
+  queueProblems: () => readonly string[] = () => [];
   readonly settings: Settings;
   readonly #began = performance.now();
   #generation = 0;
@@ -99,7 +101,8 @@ export class DaemonState {
   /** Ready: a set is in force and its hooks are in place; degraded where it is not that of the policy files. */
   readiness(): { readonly ready: boolean; readonly reason?: string; readonly degraded?: string } {
     if (this.phase !== "enforcing") return { ready: false, reason: this.phase };
-    if (this.hookProblems.length > 0) return { ready: false, reason: this.hookProblems.join("; ") };
+    const problems = [...this.hookProblems, ...this.queueProblems()];
+    if (problems.length > 0) return { ready: false, reason: problems.join("; ") };
     const { source } = this.#inForce;
     if (source === "open") return { ready: false, reason: DEGRADED.open };
     return source === "files" ? { ready: true } : { ready: true, degraded: DEGRADED[source] };

@@ -24,10 +24,12 @@ interface LastWords {
 
 export function startSuccessor({ takeover }: { readonly takeover: boolean }): Successor {
   const given = process.argv.slice(1).filter((argument) => argument !== TAKEOVER_OPTION);
+  // The service manager's word on its watchdog is for its main process, which the new one will be.
+  const { WATCHDOG_PID: _ours, ...env } = process.env;
   const child = spawn(process.execPath, [...process.execArgv, ...given, ...(takeover ? [TAKEOVER_OPTION] : [])], {
     detached: true,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: process.env,
+    env,
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), TAKEOVER_TIMEOUT_MS);
   const release = (): void => {

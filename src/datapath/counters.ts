@@ -37,6 +37,10 @@ const gaugeNames = [
   "verdictErrors",
   "unanswered",
   "receiveBuffer",
+  "heartbeatAt",
+  "canarySequence",
+  "canaryAroundSequence",
+  "canaryAt",
 ] as const;
 export type GaugeName = (typeof gaugeNames)[number];
 

@@ -10,6 +10,8 @@ export interface WorkerSetup {
   /** Opened when told to, with the descriptor that comes then. */
   readonly queue: NativeQueueOptions;
   readonly marks: MarkMasks;
+  /** What the process's own canaries are known by (datapath/canary.ts). */
+  readonly canaryNonce: Uint8Array;
   /** Without offload: where connections are kept. */
   readonly connections: ConnectionMemory | undefined;
   readonly flowCapacity: number;

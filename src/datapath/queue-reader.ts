@@ -9,6 +9,7 @@ import { connectionStages, stageSum } from "../flow/connection-class.ts";
 import type { ConnectionTable } from "../flow/connection-table.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
+import { CanaryReader, sharedClock } from "./canary.ts";
 import { WorkerCounters } from "./counters.ts";
 import { PacketDecider } from "./decider.ts";
 import type { PacketQueue } from "./packet-queue.ts";
@@ -43,19 +44,21 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
     recordAccepted: setup.recordAccepted,
   });
   decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
+  const canary = new CanaryReader(setup.marks, setup.canaryNonce, counters);
   let queue: PacketQueue | undefined;
   let published = false;
   let tap: RecordRing | undefined;
   const profile = new PathProfile();
 
   const gauges = (): void => {
-    if (queue !== undefined) publishGauges(counters, queue, decider, events, tap);
+    if (queue !== undefined) publishGauges(counters, queue, decider, canary, events, tap);
   };
   const housekeeping = setInterval(() => {
     decider.expire(performance.now(), EXPIRE_BUDGET);
     gauges();
+    counters.setGauge("heartbeatAt", sharedClock());
   }, HOUSEKEEPING_MS);
-  const start = (opened: PacketQueue): void => opened.start((count) => answerBatch(opened, decider, count));
+  const start = (opened: PacketQueue): void => opened.start((count) => answerBatch(opened, decider, canary, count));
 
   port.on("message", (message: ToWorker) => {
     switch (message.type) {
@@ -119,10 +122,11 @@ function failure(error: unknown): FromWorker {
   };
 }
 
-function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number): void {
+function answerBatch(queue: PacketQueue, decider: PacketDecider, canary: CanaryReader, count: number): void {
   const clock = performance.now();
   decider.beginBatch(performance.timeOrigin + clock, clock);
   for (let i = 0; i < count; i++) {
+    if (canary.take(queue.batch, i)) continue;
     try {
       decider.decide(queue.batch, i);
     } catch {
@@ -144,6 +148,7 @@ function publishGauges(
   counters: WorkerCounters,
   queue: PacketQueue,
   decider: PacketDecider,
+  canary: CanaryReader,
   events: RecordRing,
   tap: RecordRing | undefined,
 ): void {
@@ -155,7 +160,7 @@ function publishGauges(
   if (tracker !== undefined) publishConnections(counters, tracker.table);
   counters.setGauge("eventsLost", events.lost);
   if (tap !== undefined) counters.setGauge("tapLost", tap.lost);
-  counters.setGauge("packets", stats.packets);
+  counters.setGauge("packets", stats.packets - canary.taken);
   counters.setGauge("batches", stats.batches);
   counters.setGauge("enobufs", stats.enobufs);
   counters.setGauge("truncated", stats.truncated);

@@ -35,6 +35,7 @@ export interface WorkerPoolOptions {
   readonly receiveBuffer: number;
   readonly failOpen: boolean;
   readonly marks: MarkMasks;
+  readonly canaryNonce: Uint8Array;
   readonly offload: Offload;
   readonly flowCapacity: number;
   readonly recordAccepted: boolean;
@@ -204,6 +205,7 @@ export class WorkerPool {
         batch: 256,
       },
       marks: options.marks,
+      canaryNonce: options.canaryNonce,
       connections,
       flowCapacity: options.flowCapacity,
       counters: counters.values,

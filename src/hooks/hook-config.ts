@@ -96,6 +96,8 @@ export interface HookConfig {
     /** Let packets through while nobody reads the queue. */
     readonly bypass: boolean;
   };
+  /** Whether the daemon sends canaries through its queues (hooks/canary.ts); absent: no rule for them. */
+  readonly canary?: boolean;
   readonly marks: MarkLayout;
   /** Generation the fast path accepts, 1 to marks.maxGeneration. */
   readonly generation: number;

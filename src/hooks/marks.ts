@@ -85,6 +85,14 @@ export class MarkLayout {
     return (this.verdictMask | this.acceptedBit) >>> 0;
   }
 
+  /**
+   * Every bit of ours in the mark of a canary (hooks/canary.ts), the other bits being nobody's business. No packet that
+   * is asked about has it: raw clears the reply bit, and what sets the reply bit has cleared raw.
+   */
+  get canaryMark(): number {
+    return (this.replyBit | this.rawBit) >>> 0;
+  }
+
   /** Verdict code a packet mark carries, PacketVerdict.NONE if none. */
   verdictOf(mark: number): number {
     return (mark >>> this.packetShift) & 3;

@@ -17,6 +17,7 @@
  *     out of every packet's mark before the first one that can.
  */
 import type { Family } from "../address/address.ts";
+import { CANARY_CHAIN, canaryPassRule, canaryRule, canaryRules } from "./canary.ts";
 import type { Chain, ChainPlan, Jump } from "./chain-plan.ts";
 import { NO_CHAINS } from "./chain-plan.ts";
 import { decisionChain, dispatchRules, WORKLOAD_CHAIN } from "./dispatch.ts";
@@ -48,10 +49,10 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
   if (family === 6 && !config.ipv6) return NO_CHAINS;
   const chains: Chain[] = [];
   const jumps: Jump[] = [];
-  for (const hook of HOOKS) {
-    const { table, base } = HOOK_POINTS[hook];
-    const rules = dispatchRules(config, hook, family);
+  const dispatched = new Map(HOOKS.map((hook) => [hook, dispatchRules(config, hook, family)]));
+  for (const [hook, rules] of family === 4 && config.canary === true ? withCanary(config, dispatched) : dispatched) {
     if (rules.length === 0) continue;
+    const { table, base } = HOOK_POINTS[hook];
     const to = `RAMPART-${hook}`;
     chains.push({ table, name: to, rules });
     const leading = [...rules];
@@ -73,6 +74,30 @@ export function planHooks(config: HookConfig, family: Family): ChainPlan {
     chains.push({ table: "filter", name: DEFRAGMENT_CHAIN, rules: defragmentRules() });
   }
   return { chains, jumps };
+}
+
+/** Whether canaries find their rules; asked again and again of the configuration in force. */
+export function plansCanary(config: HookConfig): boolean {
+  if (config.canary !== true) return false;
+  let planned = withRules.get(config);
+  if (planned === undefined) {
+    planned = planHooks(config, 4).jumps.length > 0;
+    withRules.set(config, planned);
+  }
+  return planned;
+}
+
+const withRules = new WeakMap<HookConfig, boolean>();
+
+/** Where nothing is hooked, nothing needs a canary. */
+function withCanary(config: HookConfig, dispatched: ReadonlyMap<HookName, string[]>): ReadonlyMap<HookName, string[]> {
+  if ([...dispatched.values()].every((rules) => rules.length === 0)) return dispatched;
+  const rawOut = dispatched.get("RAW-OUT") ?? [];
+  return new Map([
+    ...dispatched,
+    ["RAW-OUT", rawOut.length === 0 ? [] : [canaryPassRule(config), ...rawOut]],
+    ["OUTPUT", [canaryRule(config), ...(dispatched.get("OUTPUT") ?? [])]],
+  ]);
 }
 
 /** Every chain of its own the hook's dispatch may lead to, by name; a chain comes behind those that lead to it. */
@@ -104,6 +129,7 @@ function decisionChains(config: HookConfig, hook: HookName, family: Family): [st
       return [
         [name, (stateless ? statelessFilterDecision : filterDecision)(config, hook, family)],
         [TUNNEL_OUT_CHAIN, tunnelOut(config, family)],
+        [CANARY_CHAIN, canaryRules(config)],
         askedOrJudged(config, hook),
       ];
   }

@@ -3,6 +3,7 @@
  * nothing else: also what an earlier run left behind with other settings.
  */
 import type { Family } from "../address/address.ts";
+import { RampartError } from "../errors/rampart-error.ts";
 import { inTable, NO_CHAINS } from "./chain-plan.ts";
 import { runCommand } from "./command.ts";
 import type { CommandRunner } from "./command.ts";
@@ -14,7 +15,10 @@ import { ipv6Support, openAllVariants } from "./variant.ts";
 
 export interface RemoveOptions {
   readonly lockWaitSeconds: number;
-  /** Leaves this variant's hooks of these families in place. */
+  /**
+   * Leaves this variant's hooks of these families in place, and the other variant's, too, without the right to look at
+   * them: iptables-legacy takes CAP_NET_RAW.
+   */
   readonly keep?: { readonly variant: Variant; readonly families: readonly Family[] };
   readonly run?: CommandRunner;
 }
@@ -31,7 +35,9 @@ export async function removeHooks(options: RemoveOptions): Promise<string[]> {
   for (const iptables of await openAllVariants({ lockWaitSeconds, families, run })) {
     for (const family of families) {
       if (keep?.variant === iptables.variant && keep.families.includes(family)) continue;
-      const before = await carryOver(iptables, family, NO_CHAINS, await iptables.saveExisting(family, TABLES));
+      const saved = await readable(() => iptables.saveExisting(family, TABLES), keep !== undefined);
+      if (saved === undefined) continue;
+      const before = await carryOver(iptables, family, NO_CHAINS, saved);
       if (before === undefined) continue;
       const { chains, jumps } = installedChains(before);
       removed.push(
@@ -41,4 +47,14 @@ export async function removeHooks(options: RemoveOptions): Promise<string[]> {
     }
   }
   return removed;
+}
+
+/** Undefined without the right to read, where that is `excused`. */
+async function readable(read: () => Promise<string>, excused: boolean): Promise<string | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (excused && error instanceof RampartError && error.code === "RAMPART_E_PRIVILEGE") return undefined;
+    throw error;
+  }
 }

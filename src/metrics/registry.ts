@@ -134,6 +134,27 @@ const DEFINITIONS: readonly Definition[] = [
   queueMetric("counter", "verdict_errors_total", "Verdicts the kernel did not take.", "verdictErrors"),
   queueMetric("counter", "unanswered_total", "Packets dropped because a batch failed to judge them.", "unanswered"),
   {
+    type: "gauge",
+    name: "rampart_canary_round_trip_seconds",
+    help: "From sending a packet of our own through the queue to its reader, the last time one came back.",
+    labels: ["queue"],
+    rows: (s) => s.canaries.flatMap(({ queue, roundTripSeconds: seconds }) => (seconds === undefined ? [] : [[seconds, { queue }]])),
+  },
+  {
+    type: "counter",
+    name: "rampart_canary_missed_total",
+    help: "Packets of our own through the queue that did not come back before the next one was due.",
+    labels: ["queue"],
+    rows: (s) => s.canaries.map(({ queue, missed }) => [missed, { queue }]),
+  },
+  {
+    type: "gauge",
+    name: "rampart_queue_heartbeat_age_seconds",
+    help: "Since the thread that reads the queue last said it was alive, which it does four times a second.",
+    labels: ["queue"],
+    rows: (s) => s.canaries.map(({ queue, heartbeatAgeSeconds }) => [heartbeatAgeSeconds, { queue }]),
+  },
+  {
     type: "counter",
     name: "rampart_returned_packets_total",
     help: "Packets that came back with a verdict already on them, because the hooks were not in place.",

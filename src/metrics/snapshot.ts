@@ -61,6 +61,13 @@ export interface MetricsSnapshot {
   readonly staged: readonly StagedCount[];
   readonly parseFailures: readonly { readonly failure: string; readonly count: number }[];
   readonly queues: readonly QueueCount[];
+  /** Whether queues are read: packets of our own that are sent through each, and the life of its reader's thread. */
+  readonly canaries: readonly {
+    readonly queue: number;
+    readonly missed: number;
+    readonly roundTripSeconds: number | undefined;
+    readonly heartbeatAgeSeconds: number;
+  }[];
   /** Packets that came back with our verdict mark on them, because the hooks were not in place. */
   readonly returned: number;
   readonly flows: { readonly active: number; readonly capacity: number; readonly evicted: number };

@@ -210,6 +210,11 @@ export interface NativeBinding {
   bindDatagram(socketPath: string): number;
   /** A datagram that is there, with descriptors that are ours from now on, closed on exec. @throws EAGAIN for none */
   receiveDatagram(descriptor: number): { readonly text: string; readonly descriptors: readonly number[] };
+  /**
+   * One UDP datagram whose packet carries `mark`; `address` is IPv4 in host byte order. It takes CAP_NET_ADMIN.
+   * @throws EPERM also where a rule of the kernel drops the packet
+   */
+  sendMarked(address: number, port: number, mark: number, payload: Uint8Array): void;
   /** For this process, from now on: the C library keeps little of what is freed, and one pool for all threads. */
   boundMemory(): void;
   /** Gives the kernel what the C library keeps of freed memory. Takes milliseconds. */

@@ -1,7 +1,7 @@
 /**
  * A lab of hosts joined by virtual cables, in network namespaces of its own,
- * without root: one holder process owns a user, mount, network and process
- * namespace. When the holder ends, so does every process and namespace inside;
+ * without root unless told: one holder process owns a user, mount, network and
+ * process namespace. When the holder ends, so does every process and namespace inside;
  * it ends when told to, and also when the program that made it dies, because
  * it reads a pipe from that program. Nothing here touches the machine's own
  * network or firewall.
@@ -12,6 +12,14 @@ import { once } from "node:events";
 import { RampartError } from "../errors/rampart-error.ts";
 import { Host } from "./host.ts";
 import { childrenOf, systemPath } from "./process.ts";
+
+export interface SandboxOptions {
+  /**
+   * No user namespace: inside are the machine's users, so that a process can be another one than root. It takes a real
+   * root with all capabilities.
+   */
+  readonly machineUsers?: boolean;
+}
 
 export interface LinkOptions {
   /** Addresses with prefix length of the first and the second end. */
@@ -27,18 +35,20 @@ export class Sandbox {
   readonly #holder: ChildProcess;
   readonly #gone: Promise<void>;
   readonly #initPid: number;
+  readonly #machineUsers: boolean;
   readonly #hosts = new Map<string, Host>();
   readonly #linkCount = new Map<string, number>();
 
-  private constructor(holder: ChildProcess, gone: Promise<void>, initPid: number) {
+  private constructor(holder: ChildProcess, gone: Promise<void>, initPid: number, machineUsers: boolean) {
+    this.#machineUsers = machineUsers;
     this.#holder = holder;
     this.#gone = gone;
     this.#initPid = initPid;
   }
 
   /** Throws RAMPART_E_SANDBOX when this machine does not let us make namespaces. */
-  static async create(): Promise<Sandbox> {
-    const argv = ["-Urnmpf", "--kill-child", "--mount-proc", "sh", "-c", HOLDER_SCRIPT];
+  static async create({ machineUsers = false }: SandboxOptions = {}): Promise<Sandbox> {
+    const argv = [machineUsers ? "-nmpf" : "-Urnmpf", "--kill-child", "--mount-proc", "sh", "-c", HOLDER_SCRIPT];
     const holder = spawn("unshare", argv, {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, PATH: systemPath() },
@@ -62,7 +72,7 @@ export class Sandbox {
           "kernel.apparmor_restrict_unprivileged_userns=0), or run as root; util-linux must be installed",
       });
     }
-    return new Sandbox(holder, gone, initPid);
+    return new Sandbox(holder, gone, initPid, machineUsers);
   }
 
   /** Add a host; its loopback is up, it has no links yet. */
@@ -104,7 +114,8 @@ export class Sandbox {
   }
 
   #enter(): string[] {
-    return ["nsenter", `--target=${this.#initPid}`, "--user", "--mount", "--pid", "--preserve-credentials"];
+    const users = this.#machineUsers ? [] : ["--user", "--preserve-credentials"];
+    return ["nsenter", `--target=${this.#initPid}`, ...users, "--mount", "--pid"];
   }
 
   async #inside(script: string): Promise<void> {

@@ -59,6 +59,7 @@ describe("defaults", () => {
         established: "rejudge",
         startup: "closed",
         stateDirectory: "/var/lib/rampart",
+        watchdog: { canary: true, intervalSeconds: 2, patienceSeconds: 10 },
         flows: { capacity: 65_536 },
         log: { level: "info", format: "json", deniedPerSecond: 50 },
         metrics: { host: "127.0.0.1", port: 9095 },

@@ -71,3 +71,16 @@ test.each([
 test("masks of one run are taken, at either end", () => {
   for (const mask of [0x7f, 0xfe000000, 0xffffffff]) expect(markMaskProblem(mask, 7)).toBeUndefined();
 });
+
+test("a canary carries no verdict and is not accepted, and no question of the hooks looks like one", () => {
+  fc.assert(
+    fc.property(layouts, fc.integer({ min: 1, max: 14 }), (marks, generation) => {
+      const canary = marks.canaryMark;
+      expect((canary & ~marks.masks.packet) >>> 0).toBe(0);
+      expect(marks.verdictOf(canary)).toBe(PacketVerdict.NONE);
+      expect(marks.isAccepted(canary, generation)).toBe(false);
+      const questions = [0, marks.replyBit, marks.rawBit, marks.acceptedMark(generation), marks.acceptedMark(generation) | marks.replyBit];
+      expect(questions.map((mark) => mark >>> 0)).not.toContain(canary);
+    }),
+  );
+});

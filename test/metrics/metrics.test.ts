@@ -48,6 +48,7 @@ const SNAPSHOT: MetricsSnapshot = {
   ],
   parseFailures: [{ failure: "truncated", count: 6 }],
   queues: [queue, { ...queue, queue: 101, pending: undefined, kernelDropped: undefined }],
+  canaries: [{ queue: 100, missed: 27, roundTripSeconds: 0.25, heartbeatAgeSeconds: 0.5 }],
   returned: 13,
   flows: { active: 14, capacity: 15, evicted: 16 },
   connections: [{ stage: "denied", active: 25, evicted: 26 }],

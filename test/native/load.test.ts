@@ -13,6 +13,7 @@ test("the built addon has every function of the binding, and is loaded once", ()
     "openConntrack",
     "openQueue",
     "sendDatagram",
+    "sendMarked",
     "tableDigest",
     "wakeQueue",
     "watchInterfaces",

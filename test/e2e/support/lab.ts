@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import type { Host } from "../../../src/sandbox/host.ts";
 import { ping, tcpConnect, tcpEchoServer, udpEcho, udpEchoServer } from "../../../src/sandbox/probe.ts";
 import type { Server } from "../../../src/sandbox/probe.ts";
-import { Sandbox } from "../../../src/sandbox/sandbox.ts";
+import { Sandbox, type SandboxOptions } from "../../../src/sandbox/sandbox.ts";
 
 /** Addresses of one family in the lab. */
 export interface Family {
@@ -64,8 +64,8 @@ export class Lab {
     this.#servers = servers;
   }
 
-  static async create(): Promise<Lab> {
-    const sandbox = await Sandbox.create();
+  static async create(options?: SandboxOptions): Promise<Lab> {
+    const sandbox = await Sandbox.create(options);
     const shield = await sandbox.host("shield");
     const client = await sandbox.host("client");
     await sandbox.link(shield, client, {
