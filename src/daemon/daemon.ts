@@ -224,6 +224,10 @@ export class Daemon {
         this.#ledger.retire(retired, hits);
         this.#staged.retire(retired, hits);
       },
+      onSecondLaneRefused: (error) => {
+        const message = "no second lane: this kernel refuses its rules, for which it needs xt_hashlimit";
+        this.#log.warn({ code: "RAMPART_W_NO_SECOND_LANE", err: error }, message);
+      },
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();

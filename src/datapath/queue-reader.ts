@@ -10,6 +10,7 @@ import { MarkLayout } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
 import { WorkerCounters } from "./counters.ts";
 import { PacketDecider } from "./decider.ts";
+import { DenialPace } from "./denial-pace.ts";
 import type { PacketQueue } from "./packet-queue.ts";
 import { PathProfile } from "./path-profile.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
@@ -58,6 +59,8 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
   });
   decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
   const queue = openQueue(setup.queue);
+  const answer = (count: number): void => answerBatch(queue, decider, count);
+  const pace = setup.deniedPerSecond === undefined ? undefined : new DenialPace(setup.deniedPerSecond);
   let started = false;
   let tap: RecordRing | undefined;
   const profile = new PathProfile();
@@ -73,7 +76,7 @@ function read(setup: WorkerSetup, openQueue: OpenQueue, port: ReaderPort): void 
         decider.publish(message.published);
         if (!started) {
           started = true;
-          queue.start((count) => answerBatch(queue, decider, count));
+          queue.start(pace === undefined ? answer : (count) => answerAtPace(pace, decider, count, answer));
         }
         post({ type: "published", generation: message.published.tables.generation });
         break;
@@ -114,6 +117,16 @@ function answerBatch(queue: PacketQueue, decider: PacketDecider, count: number):
       decider.countInternalError();
     }
   }
+}
+
+/** Nobody writes it: waiting for it is a sleep. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+/** The wait that a batch has earned is before the next one, when its verdicts have been sent. */
+function answerAtPace(pace: DenialPace, decider: PacketDecider, count: number, answer: (count: number) => void): void {
+  if (pace.wait > 0) Atomics.wait(NEVER, 0, 0, pace.wait);
+  answer(count);
+  pace.after(count, decider.denied, performance.now());
 }
 
 function publishConnections(counters: WorkerCounters, { counts, evictions }: ConnectionTable): void {

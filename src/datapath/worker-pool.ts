@@ -29,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly backend: "native" | "nfqueue";
   readonly firstQueue: number;
   readonly workers: number;
+  /** One more reader, of the queue behind the others: hooks/second-lane.ts, denial-pace.ts. */
+  readonly secondLane: { readonly maxLength: number; readonly deniedPerSecond: number } | undefined;
   readonly maxLength: number;
   readonly copyRange: number;
   readonly gather: number;
@@ -41,6 +43,13 @@ export interface WorkerPoolOptions {
   readonly onUnknownInterface: (index: number) => void;
   /** A worker ended on its own. */
   readonly onFatal: (error: Error) => void;
+}
+
+/** What one reader has that the others have not. */
+interface OwnSetup {
+  readonly connections?: ConnectionMemory | undefined;
+  readonly maxLength?: number;
+  readonly deniedPerSecond?: number;
 }
 
 interface Member {
@@ -63,13 +72,17 @@ export class WorkerPool {
 
   /** Starts the threads and binds the queues; throws the first worker's error. */
   async open(): Promise<void> {
-    const { workers, offload, firstQueue, flowCapacity } = this.#options;
+    const { workers, offload, firstQueue, flowCapacity, secondLane } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
     const bound: Promise<unknown>[] = [];
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
       const connections = own && { own, others: blocks.filter((block) => block !== own) };
-      bound.push(this.#startWorker(firstQueue + i, connections));
+      bound.push(this.#startWorker(firstQueue + i, { connections }));
+    }
+    if (secondLane !== undefined) {
+      const { maxLength, deniedPerSecond } = secondLane;
+      bound.push(this.#startWorker(firstQueue + workers, { maxLength, deniedPerSecond }));
     }
     const failed = (await Promise.allSettled(bound)).find((result) => result.status === "rejected");
     if (failed !== undefined) {
@@ -164,7 +177,7 @@ export class WorkerPool {
     this.#members.length = 0;
   }
 
-  async #startWorker(queue: number, connections: ConnectionMemory | undefined): Promise<void> {
+  async #startWorker(queue: number, own: OwnSetup): Promise<void> {
     const options = this.#options;
     const counters = new WorkerCounters();
     const events = allocateRing(EVENT_RECORDS, 0);
@@ -173,7 +186,7 @@ export class WorkerPool {
         queue,
         copyRange: options.copyRange,
         gather: options.gather,
-        maxLength: options.maxLength,
+        maxLength: own.maxLength ?? options.maxLength,
         receiveBuffer: options.receiveBuffer,
         gso: true,
         failOpen: options.failOpen,
@@ -182,8 +195,9 @@ export class WorkerPool {
         batch: 256,
       },
       marks: options.marks,
-      connections,
+      connections: own.connections,
       flowCapacity: options.flowCapacity,
+      deniedPerSecond: own.deniedPerSecond,
       counters: counters.values,
       events,
       recordAccepted: options.recordAccepted,
