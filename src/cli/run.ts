@@ -2,8 +2,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { loadSettings } from "../config/settings.ts";
 import { Daemon } from "../daemon/daemon.ts";
+import { openLogOutput } from "../daemon/log-output.ts";
 import { createLogger } from "../daemon/logger.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
+
+const STANDARD_OUTPUT = 1;
 
 export function registerRun(program: Command): void {
   program
@@ -29,7 +32,8 @@ function wholeSeconds(text: string): number {
 
 async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promise<void> {
   const { settings, file, warnings } = loadSettings(config);
-  const log = createLogger(settings.log);
+  const output = openLogOutput(STANDARD_OUTPUT);
+  const log = createLogger(settings.log, output);
   for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
   log.info({ settings: file ?? "built-in defaults", policies: settings.policy.paths }, "starting");
 
@@ -38,7 +42,7 @@ async function runDaemon({ config, profile, profileSeconds }: RunOptions): Promi
     log.fatal({ err: error }, error.message);
     process.exit(1);
   };
-  const daemon = new Daemon(settings, log, fatal);
+  const daemon = new Daemon(settings, log, output, fatal);
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

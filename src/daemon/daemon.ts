@@ -33,8 +33,10 @@ import { type Fallback, fallbacks } from "./fallback.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
+import type { LogOutput } from "./log-output.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
+import { OverloadWatch } from "./overload-watch.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
@@ -44,6 +46,7 @@ import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
+import { UnreadPackets } from "./unread-packets.ts";
 
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
@@ -51,6 +54,7 @@ const INTERFACE_SETTLE_MS = 20;
 export class Daemon {
   readonly #settings: Settings;
   readonly #log: Logger;
+  readonly #output: LogOutput;
   readonly #native: NativeBinding;
   readonly #marks: MarkLayout;
   readonly #source: PolicySource;
@@ -66,6 +70,8 @@ export class Daemon {
   #decisions: DecisionLog | undefined;
   #tap: TapFeed | undefined;
   #profile: CpuProfile | undefined;
+  #unread: UnreadPackets | undefined;
+  #overload: OverloadWatch | undefined;
   #watch: NativeInterfaceWatch | undefined;
   readonly #ownCommands = new OwnCommands();
   readonly #guard: HookGuard;
@@ -76,10 +82,11 @@ export class Daemon {
   /** Policy files changed while we started. */
   #changedAtStart = false;
 
-  /** `onFatal` is told of a failure the daemon cannot go on after. */
-  constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
+  /** `output` is where `log` writes; `onFatal` is told of a failure the daemon cannot go on after. */
+  constructor(settings: Settings, log: Logger, output: LogOutput, onFatal: (error: Error) => void) {
     this.#settings = settings;
     this.#log = log;
+    this.#output = output;
     this.#native = loadNative();
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
@@ -204,6 +211,8 @@ export class Daemon {
           tap: this.#tap,
           lastGood: this.#lastGood,
           guard: this.#guard,
+          unread: this.#unread,
+          output: this.#output,
         }),
       );
       this.#metrics = new MetricsServer({
@@ -230,7 +239,10 @@ export class Daemon {
       },
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
+    this.#unread = new UnreadPackets(await this.#installer.counters());
     await this.#pool.open();
+    this.#overload = new OverloadWatch({ log: this.#log, output: this.#output, pool: this.#pool });
+    this.#overload.start();
     // Before the first hooks, so that no change of them falls between.
     this.#hookWatch = new HookWatch({
       native: this.#native,
@@ -389,6 +401,7 @@ export class Daemon {
 
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#overload?.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

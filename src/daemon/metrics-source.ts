@@ -9,19 +9,23 @@ import { readKernelQueues } from "../native/kernel-queues.ts";
 import { parseFailureNames } from "../packet/failure.ts";
 import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
+import type { LogOutput } from "./log-output.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
 import { version, type StatusSources } from "./status.ts";
 import type { TapFeed } from "./tap-feed.ts";
+import type { UnreadPackets } from "./unread-packets.ts";
 
 export interface MetricsSources extends StatusSources {
   readonly ledger: RuleHitLedger;
   readonly tap: TapFeed | undefined;
   readonly lastGood: LastGoodStore;
   readonly guard: HookGuard;
+  readonly unread: UnreadPackets | undefined;
+  readonly output: LogOutput;
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, unread, output } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
@@ -59,6 +63,8 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     })),
     kernelRules: rules.map(({ family, hook, name, packets }) => ({ family, rule: `${hook.toLowerCase()}/${name}`, packets })),
     conntrack,
+    unread: unread?.count(rules, sum("packets") + sum("enobufs") + sum("truncated") + sum("malformed")) ?? 0,
+    log: { dropped: output.dropped },
     reloads: state.reloads,
     lastReload: { unixSeconds: Date.parse(state.lastReload.at) / 1000, ok: state.lastReload.ok },
     events: { lost: sum("eventsLost") },

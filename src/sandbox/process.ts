@@ -1,8 +1,8 @@
 /**
  * A process that runs inside a sandbox host. The child we hold is nsenter,
  * outside the sandbox; the process itself is nsenter's only child, inside.
- * Signals always go to the process, never to nsenter, and the exit status is
- * the process's own.
+ * Signals go to the process, and only SIGCONT to nsenter too; the exit status
+ * is the process's own.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -121,6 +121,8 @@ export class SandboxProcess {
         if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
       }
     }
+    // nsenter stops itself when its child is stopped, and does not go on with it.
+    if (signal === "SIGCONT") this.#child.kill(signal);
   }
 
   /** SIGTERM, and SIGKILL after `graceMs`. */
