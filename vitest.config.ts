@@ -7,6 +7,7 @@ import { defineConfig } from "vitest/config";
 const FLOODS = [
   "test/e2e/random-bytes.test.ts",
   "test/e2e/foreign-hands.test.ts",
+  "test/e2e/overload.test.ts",
   "test/native/queue.test.ts",
   "test/hooks/packet-walk.test.ts",
 ];

@@ -78,7 +78,7 @@ export function judgedPackets(rampart) {
   return rampart.metric("rampart_packets_total");
 }
 
-async function newSandbox() {
+export async function newSandbox() {
   const sandbox = await Sandbox.create();
   onCleanUp(() => sandbox.destroy());
   return sandbox;

@@ -23,6 +23,7 @@ const BENCHMARKS = {
   load: async () => (await import("./load.mjs")).load,
   latency: async () => (await import("./latency.mjs")).latency,
   reload: async () => (await import("./reload.mjs")).reload,
+  flood: async () => (await import("./flood.mjs")).flood,
   memory: async () => (await import("./memory.mjs")).memory,
   start: async () => (await import("./start.mjs")).start,
   micro: async () => (await import("./micro.mjs")).micro,

@@ -10,15 +10,25 @@ export function endpoints(node, interfaces) {
 }
 
 /** Allows the port and nothing else, both ways; comes after everything of `fillers`. */
-export function allowPolicy(protocol, port, applyOnForward = false) {
+export function allowPolicy(protocol, port, applyOnForward = false, name = "the-one-that-allows") {
   const rules = [{ action: "Allow", protocol, destination: { ports: [port] } }];
-  return document("GlobalNetworkPolicy", "the-one-that-allows", {
+  return document("GlobalNetworkPolicy", name, {
     order: 1_000_000,
     selector: SELECTOR,
     types: ["Ingress", "Egress"],
     applyOnForward,
     ingress: rules,
     egress: rules,
+  });
+}
+
+/** Denies the port to these networks, before everything else. */
+export function denyPolicy(protocol, port, nets) {
+  return document("GlobalNetworkPolicy", "the-one-that-denies", {
+    order: 0,
+    selector: SELECTOR,
+    types: ["Ingress"],
+    ingress: [{ action: "Deny", protocol, source: { nets }, destination: { ports: [port] } }],
   });
 }
 

@@ -3,11 +3,13 @@
  *
  *   latency_probe serve PORT                      answers every datagram until SIGTERM
  *   latency_probe ask ADDRESS PORT SECONDS PAUSE  asks from a new source port each time
+ *   latency_probe connect ADDRESS PORT SECONDS PAUSE  opens TCP connections in place of questions
  *
  * One question is in flight at a time. Each comes from a port of its own, so
  * each is the first packet of a connection and must be judged. The socket is
  * made and bound before the clock starts. A question that has no answer within
- * a second is lost. Between questions the asker sleeps PAUSE microseconds,
+ * a second is lost, a connection that has none within eight, so that the time
+ * of one whose SYN was sent again counts. Connections end with a reset. Between questions the asker sleeps PAUSE microseconds,
  * 0 for not at all.
  *
  * Prints one line: answers, lost, and of the round trips in microseconds the
@@ -16,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,17 +66,20 @@ static int serve(uint16_t port) {
   return 0;
 }
 
-/* A socket from the next free source port. */
-static int next_socket(const struct sockaddr_in *target) {
+/* A socket from the next free source port; one for datagrams is connected. */
+static int next_socket(const struct sockaddr_in *target, int type) {
   static uint32_t turn;
-  struct timeval limit = {.tv_sec = 1};
+  struct timeval limit = {.tv_sec = type == SOCK_DGRAM ? 1 : 8};
+  struct linger reset = {.l_onoff = 1};
   for (int attempt = 0; attempt < SOURCE_PORTS; attempt++) {
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    int fd = socket(AF_INET, type, 0);
     if (fd < 0) fail("socket");
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(FIRST_SOURCE_PORT + turn++ % SOURCE_PORTS)};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     if (bind(fd, (struct sockaddr *)&own, sizeof own) == 0) {
-      if (connect(fd, (const struct sockaddr *)target, sizeof *target) < 0) fail("connect");
+      if (type == SOCK_DGRAM && connect(fd, (const struct sockaddr *)target, sizeof *target) < 0) fail("connect");
       return fd;
     }
     close(fd);
@@ -88,7 +94,14 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static int ask(char **argv) {
+/* Whether the target has answered a question, or taken a connection. */
+static bool answered(int fd, const struct sockaddr_in *target, int type) {
+  if (type == SOCK_STREAM) return connect(fd, (const struct sockaddr *)target, sizeof *target) == 0;
+  char data[18] = "first";
+  return send(fd, data, sizeof data, 0) >= 0 && recv(fd, data, sizeof data, 0) >= 0;
+}
+
+static int ask(char **argv, int type) {
   struct sockaddr_in target = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1]))};
   if (inet_pton(AF_INET, argv[0], &target.sin_addr) != 1) {
     fprintf(stderr, "%s is not an IPv4 address\n", argv[0]);
@@ -101,14 +114,12 @@ static int ask(char **argv) {
   size_t lost = 0;
   uint64_t end = nanoseconds() + (uint64_t)(atof(argv[2]) * 1e9);
   while (!stopping && count < MAX_SAMPLES) {
-    int fd = next_socket(&target);
+    int fd = next_socket(&target, type);
     uint64_t start = nanoseconds();
     if (start >= end) break;
-    char data[18] = "first";
-    ssize_t length = send(fd, data, sizeof data, 0);
-    if (length >= 0) length = recv(fd, data, sizeof data, 0);
+    bool done = answered(fd, &target, type);
     uint64_t taken = nanoseconds() - start;
-    if (length >= 0) samples[count++] = (uint32_t)taken;
+    if (done) samples[count++] = (uint32_t)taken;
     else if (!stopping) lost++;
     close(fd);
     if (rest > 0) usleep(rest);
@@ -130,7 +141,8 @@ int main(int argc, char **argv) {
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
   if (argc == 3 && strcmp(argv[1], "serve") == 0) return serve((uint16_t)atoi(argv[2]));
-  if (argc == 6 && strcmp(argv[1], "ask") == 0) return ask(argv + 2);
-  fprintf(stderr, "usage: latency_probe serve PORT | ask ADDRESS PORT SECONDS PAUSE\n");
+  if (argc == 6 && strcmp(argv[1], "ask") == 0) return ask(argv + 2, SOCK_DGRAM);
+  if (argc == 6 && strcmp(argv[1], "connect") == 0) return ask(argv + 2, SOCK_STREAM);
+  fprintf(stderr, "usage: latency_probe serve PORT | ask|connect ADDRESS PORT SECONDS PAUSE\n");
   return 2;
 }

@@ -1,10 +1,13 @@
 /** The daemon in the foreground, until SIGTERM or SIGINT; SIGHUP loads the policy again. */
 import { loadSettings } from "../config/settings.ts";
 import { Daemon } from "../daemon/daemon.ts";
+import { openLogOutput } from "../daemon/log-output.ts";
 import { createLogger } from "../daemon/logger.ts";
 import { startSuccessor, tellPredecessor } from "../daemon/successor.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import type { RunOptions } from "./run.ts";
+
+const STANDARD_OUTPUT = 1;
 
 export async function runDaemon(options: RunOptions): Promise<void> {
   try {
@@ -17,7 +20,8 @@ export async function runDaemon(options: RunOptions): Promise<void> {
 
 async function startDaemon({ config, profile, profileSeconds, takeover = false }: RunOptions): Promise<void> {
   const { settings, file, warnings } = loadSettings(config);
-  const log = createLogger(settings.log);
+  const output = openLogOutput(STANDARD_OUTPUT);
+  const log = createLogger(settings.log, output);
   for (const warning of warnings) log.warn({ code: warning.code, ...warning.location }, formatError(warning));
   log.info({ settings: file ?? "built-in defaults", policies: settings.policy.paths }, "starting");
 
@@ -32,7 +36,7 @@ async function startDaemon({ config, profile, profileSeconds, takeover = false }
     if (startAgain) startSuccessor({ takeover: false }).release();
     process.exit(0);
   };
-  const daemon = new Daemon(settings, log, { takeover, onFatal: fatal, onEnd });
+  const daemon = new Daemon(settings, log, { output, takeover, onFatal: fatal, onEnd });
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

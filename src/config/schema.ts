@@ -95,6 +95,13 @@ const sections = {
     offload: oneOf(["connmark", "none"]).default("connmark"),
     workers: wholeNumber(1, 64).optional(),
   }),
+  overload: section({
+    secondLane: flag.default(true),
+    sourcePerSecond: wholeNumber(1, 1_000_000).default(2000),
+    destinationPerSecond: wholeNumber(1, 1_000_000).default(20_000),
+    deniedPerSecond: wholeNumber(10_000, 1_000_000).default(20_000),
+    queueLength: wholeNumber(16, 1_000_000).default(1024),
+  }),
   flows: section({
     capacity: wholeNumber(1024, 16_777_216).optional(),
   }),
@@ -127,6 +134,7 @@ export const settingsSchema = section({
   iptables: sections.iptables.prefault({}),
   marks: sections.marks.prefault({}),
   datapath: sections.datapath.prefault({}),
+  overload: sections.overload.prefault({}),
   flows: sections.flows.prefault({}),
   log: sections.log.prefault({}),
   watchdog: sections.watchdog.prefault({}),

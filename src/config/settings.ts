@@ -65,6 +65,16 @@ export interface Settings {
   readonly startup: "closed" | "open";
   /** Absolute; holds the last good set. */
   readonly stateDirectory: string;
+  /** A queue of its own for what comes too fast; hooks/second-lane.ts, datapath/denial-pace.ts. */
+  readonly overload: {
+    /** Never with the backend nfqueue and without offload, which have none. */
+    readonly secondLane: boolean;
+    readonly sourcePerSecond: number;
+    readonly destinationPerSecond: number;
+    readonly deniedPerSecond: number;
+    /** Packets the kernel holds there. */
+    readonly queueLength: number;
+  };
   readonly flows: { readonly capacity: number };
   readonly log: { readonly level: string; readonly format: "json" | "pretty"; readonly deniedPerSecond: number };
   readonly watchdog: {
@@ -133,6 +143,7 @@ function complete(written: Written, directory: string): Settings {
       paths: (written.policy.paths ?? [DEFAULT_POLICY_DIRECTORY]).map((path) => resolve(directory, path)),
     },
     datapath: { ...written.datapath, workers: workersOf(written) },
+    overload: { ...written.overload, secondLane: hasSecondLane(written) },
     queue: {
       ...queue,
       receiveBuffer: queue.receiveBuffer ?? Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)),
@@ -146,6 +157,11 @@ function complete(written: Written, directory: string): Settings {
 function workersOf({ datapath, queue }: Written): number {
   const ofCores = Math.min(MOST_DEFAULT_WORKERS, Math.max(1, Math.floor(availableParallelism() / 2)));
   return datapath.workers ?? (queue.backend === "nfqueue" ? 1 : ofCores);
+}
+
+/** Without offload every packet is queued, so that fast means nothing; the package nfqueue's second queue is another. */
+function hasSecondLane({ datapath, queue, overload }: Written): boolean {
+  return overload.secondLane && datapath.offload === "connmark" && queue.backend === "native";
 }
 
 /** What a full queue takes in the socket's receive buffer; less than that loses packets before the queue is full. */
@@ -177,12 +193,12 @@ function conflicts(written: Written, document: SettingsDocument): RampartError[]
     );
   }
   // The backend nfqueue has a second queue for the hooks around routing.
-  const last = queue.number + (queue.backend === "nfqueue" ? 1 : workers - 1);
+  const last = queue.number + workers - (queue.backend === "nfqueue" || hasSecondLane(written) ? 0 : 1);
   if (last > 65_535) {
     problems.push(
       new RampartError("RAMPART_E_CONFIG", `queue.number: the last queue would be ${last}, above 65535`, {
         location: document.locate(written.datapath.workers === undefined ? ["queue", "number"] : ["datapath", "workers"]),
-        hint: "lower queue.number: each worker reads one queue, counted up from it; the backend nfqueue reads two",
+        hint: "lower queue.number: each worker reads one queue, counted up from it; the second lane, or the backend nfqueue, is one more",
       }),
     );
   }

@@ -38,8 +38,10 @@ import { HandoverGiving } from "./handover-giving.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
+import type { LogOutput } from "./log-output.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
+import { OverloadWatch } from "./overload-watch.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
@@ -52,6 +54,7 @@ import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
+import { UnreadPackets } from "./unread-packets.ts";
 
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
@@ -61,6 +64,8 @@ const LISTEN_ATTEMPTS = 20;
 const LISTEN_PAUSE_MS = 100;
 
 export interface DaemonOptions {
+  /** Where the log is written. */
+  readonly output: LogOutput;
   /** Take over from the daemon that runs, if one does. */
   readonly takeover: boolean;
   /** Told of a failure the daemon cannot go on after. */
@@ -87,6 +92,8 @@ export class Daemon {
   #decisions: DecisionLog | undefined;
   #tap: TapFeed | undefined;
   #profile: CpuProfile | undefined;
+  #unread: UnreadPackets | undefined;
+  #overload: OverloadWatch | undefined;
   #watch: NativeInterfaceWatch | undefined;
   readonly #ownCommands: OwnCommands;
   readonly #guard: HookGuard;
@@ -255,6 +262,8 @@ export class Daemon {
           lastGood: this.#lastGood,
           guard: this.#guard,
           watched: this.#queueWatch?.queues ?? [],
+          unread: this.#unread,
+          output: this.#options.output,
         }),
       );
       this.#metrics = new MetricsServer({
@@ -276,10 +285,17 @@ export class Daemon {
         this.#staged.retire(retired, hits);
       },
       onPublished: () => this.#sockets.takeOver(),
+      onSecondLaneRefused: (error) => {
+        const message = "no second lane: this kernel refuses its rules, for which it needs xt_hashlimit";
+        this.#log.warn({ code: "RAMPART_W_NO_SECOND_LANE", err: error }, message);
+      },
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
+    this.#unread = new UnreadPackets(await this.#installer.counters());
     this.#pool.start();
     if (!this.#sockets.takingOver) await this.#sockets.bind();
+    this.#overload = new OverloadWatch({ log: this.#log, output: this.#options.output, pool: this.#pool });
+    this.#overload.start();
     // Before the first hooks, so that no change of them falls between.
     this.#hookWatch = new HookWatch({
       native: this.#native,
@@ -500,6 +516,7 @@ export class Daemon {
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#queueWatch?.stop();
+    this.#overload?.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

@@ -48,6 +48,8 @@ export interface EnforcerOptions {
   readonly onRetired: (retired: Compilation, hits: Float64Array) => void;
   /** Tables are with the workers, and the hooks are about to follow. */
   readonly onPublished: () => Promise<void>;
+  /** The kernel took the hooks only without the rules of the second lane. */
+  readonly onSecondLaneRefused: (error: unknown) => void;
   /** Live connections could not be carried over; they are judged by their next packet. */
   readonly onCarryOverFailed: (error: unknown) => void;
 }
@@ -195,7 +197,7 @@ export class Enforcer {
   }
 
   async #enforce(resources: ResourceSet, spare: boolean): Promise<Enforced> {
-    const { native, pool, installer, settings, marks } = this.#options;
+    const { native, pool, settings, marks } = this.#options;
     const generation = await (spare ? this.#sameGeneration() : this.#freshGeneration());
     const endpoints = localEndpoints(resources, settings.node);
     const compilation = this.#compiler.compile(resources, endpoints, settings.node, generation);
@@ -204,14 +206,15 @@ export class Enforcer {
     const outputNat = await this.#knowsOutputNat();
     const spareOlder = spare && this.#adoptOlder && settings.datapath.offload === "connmark";
     const now = { generation, adoptOlder: this.#adoptOlder, spareOlder, outputNat };
-    const hooks = hookConfig(settings, marks, resources, scope, now);
+    const wanted = hookConfig(settings, marks, resources, scope, now);
     const replaced = this.#current;
     let hits: Float64Array;
+    let hooks: HookConfig;
     this.#pending = compilation;
     try {
-      hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node, hooks));
+      hits = await pool.publish(compilation, scope.interfaces, walkSettings(resources, settings.node, wanted));
       await this.#options.onPublished();
-      await installer.apply(hooks);
+      hooks = await this.#applyHooks(wanted);
     } catch (error) {
       if (replaced !== undefined) {
         const { compilation: before, scope: scopeBefore, resources: resourcesBefore, hooks: hooksBefore } = replaced;
@@ -227,6 +230,24 @@ export class Enforcer {
     const felix = effectiveFelix(resources, settings.node);
     this.#current = { resources, compilation, scope, hooks, felix, links, spare };
     return this.#current;
+  }
+
+  /** Resolves to what is in force: without the second lane where only its rules are refused, for want of xt_hashlimit. */
+  async #applyHooks(wanted: HookConfig): Promise<HookConfig> {
+    const { installer, onSecondLaneRefused } = this.#options;
+    try {
+      await installer.apply(wanted);
+      return wanted;
+    } catch (error) {
+      const { secondLane, ...queue } = wanted.queue;
+      if (secondLane === undefined) throw error;
+      const hooks = { ...wanted, queue };
+      await installer.apply(hooks).catch(() => {
+        throw error;
+      });
+      onSecondLaneRefused(error);
+      return hooks;
+    }
   }
 
   /** The generation that is in the hooks: what it has allowed goes on. The first one, where there is none. */
@@ -315,8 +336,11 @@ export function hookConfig(
 }
 
 /** The npm package does not tell the hook a packet comes from: nfqueue/nfqueue-queue.ts has two queues to know it. */
-function hookQueues({ queue: { backend, number, failOpen }, datapath: { workers } }: Settings): HookConfig["queue"] {
-  const queue = { first: number, count: workers, bypass: failOpen };
+function hookQueues(settings: Settings): HookConfig["queue"] {
+  const { backend, number, failOpen } = settings.queue;
+  const { secondLane, sourcePerSecond, destinationPerSecond } = settings.overload;
+  const limits = secondLane ? { secondLane: { sourcePerSecond, destinationPerSecond } } : {};
+  const queue = { first: number, count: settings.datapath.workers, bypass: failOpen, ...limits };
   return backend === "nfqueue" ? { ...queue, aroundRouting: number + 1 } : queue;
 }
 

@@ -1,9 +1,11 @@
-/** The daemon's log: JSON lines, or one readable line each, on standard output. */
-import { Writable } from "node:stream";
-import { pino, type DestinationStream, type Logger } from "pino";
+/** The daemon's log: JSON lines, or one readable line each. */
+import { pino, type Logger } from "pino";
+import type { LogOutput } from "./log-output.ts";
 
-export function createLogger(options: { readonly level: string; readonly format: "json" | "pretty" }): Logger {
-  const destination: DestinationStream = options.format === "json" ? pino.destination({ fd: 1, sync: true }) : readable();
+export function createLogger(
+  options: { readonly level: string; readonly format: "json" | "pretty" },
+  output: LogOutput,
+): Logger {
   return pino(
     {
       level: options.level,
@@ -11,18 +13,14 @@ export function createLogger(options: { readonly level: string; readonly format:
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    options.format === "json" ? output : { write: (line) => output.write(readable(line)) },
   );
 }
 
-function readable(): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const { time, level, msg, ...fields } = JSON.parse(chunk.toString()) as Record<string, unknown>;
-      const details = Object.entries(fields).map(([key, value]) => ` ${key}=${text(value)}`);
-      process.stdout.write(`${String(time)} ${String(level).padEnd(5)} ${String(msg)}${details.join("")}\n`, () => done());
-    },
-  });
+function readable(line: string): string {
+  const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const details = Object.entries(fields).map(([key, value]) => ` ${key}=${text(value)}`);
+  return `${String(time)} ${String(level).padEnd(5)} ${String(msg)}${details.join("")}\n`;
 }
 
 function text(value: unknown): string {

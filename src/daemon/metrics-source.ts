@@ -10,10 +10,12 @@ import { parseFailureNames } from "../packet/failure.ts";
 import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
 import type { WatchedQueue } from "./queue-watch.ts";
+import type { LogOutput } from "./log-output.ts";
 import type { RuleHitLedger } from "./rule-hits.ts";
 import type { StatusSources } from "./status.ts";
 import { version } from "./version.ts";
 import type { TapFeed } from "./tap-feed.ts";
+import type { UnreadPackets } from "./unread-packets.ts";
 
 export interface MetricsSources extends StatusSources {
   readonly ledger: RuleHitLedger;
@@ -21,10 +23,12 @@ export interface MetricsSources extends StatusSources {
   readonly lastGood: LastGoodStore;
   readonly guard: HookGuard;
   readonly watched: readonly WatchedQueue[];
+  readonly unread: UnreadPackets | undefined;
+  readonly output: LogOutput;
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, watched } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, watched, unread, output } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
@@ -63,6 +67,8 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     })),
     kernelRules: rules.map(({ family, hook, name, packets }) => ({ family, rule: `${hook.toLowerCase()}/${name}`, packets })),
     conntrack,
+    unread: unread?.count(rules, sum("packets") + sum("enobufs") + sum("truncated") + sum("malformed")) ?? 0,
+    log: { dropped: output.dropped },
     reloads: state.reloads,
     lastReload: { unixSeconds: Date.parse(state.lastReload.at) / 1000, ok: state.lastReload.ok },
     events: { lost: sum("eventsLost") },

@@ -9,6 +9,7 @@ export function poolSettings(
     backend: settings.queue.backend,
     firstQueue: settings.queue.number,
     workers: settings.datapath.workers,
+    secondLane: secondLane(settings),
     maxLength: settings.queue.maxLength,
     copyRange: settings.queue.copyRange,
     gather: settings.queue.gatherMicros,
@@ -18,4 +19,9 @@ export function poolSettings(
     offload: settings.datapath.offload,
     flowCapacity: settings.flows.capacity,
   };
+}
+
+function secondLane({ overload }: Settings): WorkerPoolOptions["secondLane"] {
+  if (!overload.secondLane) return undefined;
+  return { maxLength: overload.queueLength, deniedPerSecond: overload.deniedPerSecond };
 }

@@ -57,6 +57,8 @@ export class PacketDecider {
   /** Called with an interface index that is in no map; at most once a batch. */
   onUnknownInterface: (index: number) => void = () => {};
   readonly flows: FlowTable;
+  /** Packets that were dropped or rejected since beginBatch. */
+  denied = 0;
   /** Without offload: what judges the filter hooks and POSTROUTING in place of the flows. */
   readonly tracker: ConnectionTracker | undefined;
   readonly #marks: MarkLayout;
@@ -135,6 +137,7 @@ export class PacketDecider {
   beginBatch(now: number, clock: number): void {
     this.#now = now;
     this.#clock = clock;
+    this.denied = 0;
     if (this.tracker !== undefined) this.tracker.clock = clock;
     this.#unknownReported = false;
   }
@@ -154,6 +157,7 @@ export class PacketDecider {
     const first = this.#judge(batch, i, this.#marks.isAccepted(mark, this.generation));
     this.#answer(batch, i, mark);
     this.#counters.countOutcome(this.#hook, this.#verdict, this.#reason);
+    if (this.#verdict === OutcomeVerdict.DROP || this.#verdict === OutcomeVerdict.REJECT) this.denied++;
     if (this.#rule >= 0 && this.#walk !== undefined) this.#walk.published.ruleHits[this.#rule] += 1;
     if (first && (this.#recordAccepted || this.#verdict !== OutcomeVerdict.ACCEPT || this.#pending >= 0)) {
       this.#record(this.#events, RecordKind.DECIDED, this.#rule, batch, i);

@@ -15,6 +15,8 @@ export interface WorkerSetup {
   /** Without offload: where connections are kept. */
   readonly connections: ConnectionMemory | undefined;
   readonly flowCapacity: number;
+  /** While nearly all it sees is denied, packets the reader answers a second at most; undefined: any number. */
+  readonly deniedPerSecond: number | undefined;
   readonly counters: Float64Array;
   readonly events: RingMemory;
   readonly recordAccepted: boolean;

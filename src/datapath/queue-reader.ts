@@ -12,6 +12,7 @@ import type { NativeQueueOptions } from "../native/binding.ts";
 import { CanaryReader, sharedClock } from "./canary.ts";
 import { WorkerCounters } from "./counters.ts";
 import { PacketDecider } from "./decider.ts";
+import { DenialPace } from "./denial-pace.ts";
 import type { PacketQueue } from "./packet-queue.ts";
 import { PathProfile } from "./path-profile.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
@@ -45,6 +46,7 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
   });
   decider.onUnknownInterface = (index) => post({ type: "unknown-interface", index });
   const canary = new CanaryReader(setup.marks, setup.canaryNonce, counters);
+  const pace = setup.deniedPerSecond === undefined ? undefined : new DenialPace(setup.deniedPerSecond);
   let queue: PacketQueue | undefined;
   let published = false;
   let tap: RecordRing | undefined;
@@ -58,7 +60,10 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
     gauges();
     counters.setGauge("heartbeatAt", sharedClock());
   }, HOUSEKEEPING_MS);
-  const start = (opened: PacketQueue): void => opened.start((count) => answerBatch(opened, decider, canary, count));
+  const start = (opened: PacketQueue): void => {
+    const answer = (count: number): void => answerBatch(opened, decider, canary, count);
+    opened.start(pace === undefined ? answer : (count) => answerAtPace(pace, decider, count, answer));
+  };
 
   port.on("message", (message: ToWorker) => {
     switch (message.type) {
@@ -135,6 +140,16 @@ function answerBatch(queue: PacketQueue, decider: PacketDecider, canary: CanaryR
       decider.countInternalError();
     }
   }
+}
+
+/** Nobody writes it: waiting for it is a sleep. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+/** The wait that a batch has earned is before the next one, when its verdicts have been sent. */
+function answerAtPace(pace: DenialPace, decider: PacketDecider, count: number, answer: (count: number) => void): void {
+  if (pace.wait > 0) Atomics.wait(NEVER, 0, 0, pace.wait);
+  answer(count);
+  pace.after(count, decider.denied, performance.now());
 }
 
 function publishConnections(counters: WorkerCounters, { counts, evictions }: ConnectionTable): void {

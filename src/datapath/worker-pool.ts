@@ -29,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly backend: "native" | "nfqueue";
   readonly firstQueue: number;
   readonly workers: number;
+  /** One more reader, of the queue behind the others: hooks/second-lane.ts, denial-pace.ts. */
+  readonly secondLane: { readonly maxLength: number; readonly deniedPerSecond: number } | undefined;
   readonly maxLength: number;
   readonly copyRange: number;
   readonly gather: number;
@@ -42,6 +44,13 @@ export interface WorkerPoolOptions {
   readonly onUnknownInterface: (index: number) => void;
   /** A worker ended on its own. */
   readonly onFatal: (error: Error) => void;
+}
+
+/** What one reader has that the others have not. */
+interface OwnSetup {
+  readonly connections?: ConnectionMemory | undefined;
+  readonly maxLength?: number;
+  readonly deniedPerSecond?: number;
 }
 
 interface Member {
@@ -65,12 +74,16 @@ export class WorkerPool {
 
   /** Starts the threads; they take tables, and have no queue before `bind`. */
   start(): void {
-    const { workers, offload, firstQueue, flowCapacity } = this.#options;
+    const { workers, offload, firstQueue, flowCapacity, secondLane } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
       const connections = own && { own, others: blocks.filter((block) => block !== own) };
-      this.#members.push(this.#startWorker(firstQueue + i, connections));
+      this.#members.push(this.#startWorker(firstQueue + i, { connections }));
+    }
+    if (secondLane !== undefined) {
+      const { maxLength, deniedPerSecond } = secondLane;
+      this.#members.push(this.#startWorker(firstQueue + workers, { maxLength, deniedPerSecond }));
     }
   }
 
@@ -187,7 +200,7 @@ export class WorkerPool {
     this.#members.length = 0;
   }
 
-  #startWorker(queue: number, connections: ConnectionMemory | undefined): Member {
+  #startWorker(queue: number, own: OwnSetup): Member {
     const options = this.#options;
     const counters = new WorkerCounters();
     const events = allocateRing(EVENT_RECORDS, 0);
@@ -196,7 +209,7 @@ export class WorkerPool {
         queue,
         copyRange: options.copyRange,
         gather: options.gather,
-        maxLength: options.maxLength,
+        maxLength: own.maxLength ?? options.maxLength,
         receiveBuffer: options.receiveBuffer,
         gso: true,
         failOpen: options.failOpen,
@@ -206,8 +219,9 @@ export class WorkerPool {
       },
       marks: options.marks,
       canaryNonce: options.canaryNonce,
-      connections,
+      connections: own.connections,
       flowCapacity: options.flowCapacity,
+      deniedPerSecond: own.deniedPerSecond,
       counters: counters.values,
       events,
       recordAccepted: options.recordAccepted,

@@ -19,8 +19,8 @@ export const CANARY_PORT = 9;
 const ADDRESSES = 0x7f520000;
 
 /** Every queue that packets are handed to. */
-export function queueNumbers({ first, count, aroundRouting }: HookConfig["queue"]): number[] {
-  const numbers = Array.from({ length: count }, (_, i) => first + i);
+export function queueNumbers({ first, count, aroundRouting, secondLane }: HookConfig["queue"]): number[] {
+  const numbers = Array.from({ length: secondLane === undefined ? count : count + 1 }, (_, i) => first + i);
   return aroundRouting === undefined ? numbers : [...numbers, aroundRouting];
 }
 

@@ -11,6 +11,7 @@ import { PacketVerdict } from "./marks.ts";
 import { connectionMatch, fastPathMatch, queueRule, undecidedMatch, verdictMatch } from "./match.ts";
 import { workloadNeighbourRules } from "./neighbour-discovery.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
+import { secondLaneRules } from "./second-lane.ts";
 import { acceptsBeforeRouting, governsLoopback, LOOPBACK, untracksOutbound } from "./scope.ts";
 import { ALLOW_CHAIN, NEIGHBOUR_CHAIN, next, REJECT_CHAIN, RETURN_CHAIN } from "./verdict-chains.ts";
 
@@ -112,6 +113,8 @@ export function questionRules(config: HookConfig, hook: FilterHook): string[] {
   return [
     rule("direction", "", `MARK --set-xmark 0x0/${hex(cleared)}`),
     rule("reply", "-m conntrack --ctdir REPLY", `MARK --set-xmark ${hex(marks.replyBit)}/${hex(marks.replyBit)}`),
+    // What this host sends itself has one source.
+    ...(hook === "OUTPUT" ? [] : secondLaneRules(config, hook)),
     queueRule(config),
   ];
 }

@@ -5,6 +5,7 @@
 import type { Cidr } from "../address/address.ts";
 import type { FailsafePort } from "../resources/types.ts";
 import type { MarkLayout } from "./marks.ts";
+import type { LaneLimits } from "./second-lane.ts";
 
 /** Interfaces a hook governs. `wildcard` means every one, then `interfaces` adds nothing. */
 export interface Scope {
@@ -93,6 +94,8 @@ export interface HookConfig {
      * which hook a packet comes from; absent: they share the others.
      */
     readonly aroundRouting?: number;
+    /** A queue behind the others for what comes too fast; absent: there is none. */
+    readonly secondLane?: LaneLimits;
     /** Let packets through while nobody reads the queue. */
     readonly bypass: boolean;
   };

@@ -46,7 +46,7 @@ export function queueRule(config: HookConfig): string {
 }
 
 /** The target that does; with `bypass` the packet passes while nobody reads the queue. */
-export function queueTarget({ queue }: HookConfig, bypass: boolean): string {
+export function queueTarget({ queue }: Pick<HookConfig, "queue">, bypass: boolean): string {
   const last = queue.first + queue.count - 1;
   const numbers = queue.count === 1 ? `--queue-num ${queue.first}` : `--queue-balance ${queue.first}:${last}`;
   return `NFQUEUE ${numbers}${bypass ? " --queue-bypass" : ""}`;

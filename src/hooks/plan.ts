@@ -143,7 +143,7 @@ function askedOrJudged(config: HookConfig, hook: FilterHook): [string, string[]]
 }
 
 function checkNumbers({ queue, marks, generation }: HookConfig): void {
-  const last = queue.first + queue.count - 1;
+  const last = queue.first + queue.count - (queue.secondLane === undefined ? 1 : 0);
   if (!Number.isInteger(queue.first) || !Number.isInteger(queue.count) || queue.first < 0 || queue.count < 1) {
     throw new RangeError("queue numbers must be whole numbers, at least one of them");
   }

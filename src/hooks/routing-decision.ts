@@ -15,6 +15,7 @@ import { PacketVerdict } from "./marks.ts";
 import { aroundRoutingQueueRule, fastPathMatch, queueRule, verdictMatch } from "./match.ts";
 import { neighbourRules } from "./neighbour-discovery.ts";
 import { gotoRule, hex, rule } from "./rule.ts";
+import { secondLaneRules } from "./second-lane.ts";
 import { ADMIT_CHAIN, next, PASS_CHAIN, RETURN_CHAIN, UNTRACK_CHAIN } from "./verdict-chains.ts";
 
 /**
@@ -55,6 +56,7 @@ export function preDNATDecision(config: HookConfig, family: Family): string[] {
     ...(config.dropInvalid ? [rule("invalid", "-m conntrack --ctstate INVALID", "DROP")] : []),
     ...verdictRules(config, ADMIT_CHAIN, PASS_CHAIN, PASS_CHAIN),
     stageCleared(config),
+    ...(config.offload === "connmark" ? secondLaneRules(config, "PREDNAT") : []),
     aroundRoutingQueueRule(config),
   ];
 }

@@ -213,6 +213,36 @@ const DEFINITIONS: readonly Definition[] = [
   },
   {
     type: "counter",
+    name: "rampart_conntrack_dropped_total",
+    help: "Packets of new connections the kernel dropped, before any rule, because its table was full.",
+    rows: (s) => [[s.conntrack?.dropped]],
+  },
+  {
+    type: "counter",
+    name: "rampart_conntrack_evicted_total",
+    help: "Connections without an answer that the kernel gave up for new ones, because its table was full.",
+    rows: (s) => [[s.conntrack?.evicted]],
+  },
+  {
+    type: "counter",
+    name: "rampart_conntrack_insert_failed_total",
+    help: "Packets the kernel dropped because their connection could not be entered into its table.",
+    rows: (s) => [[s.conntrack?.insertFailed]],
+  },
+  {
+    type: "gauge",
+    name: "rampart_unread_packets",
+    help: "Packets Rampart's kernel rules have queued and no reader has seen: waiting, or lost to a full queue. An estimate that needs no right to read the kernel's own count.",
+    rows: (s) => [[s.unread]],
+  },
+  {
+    type: "counter",
+    name: "rampart_log_dropped_total",
+    help: "Log lines that were dropped because whoever reads the log is too slow.",
+    rows: (s) => [[s.log.dropped]],
+  },
+  {
+    type: "counter",
     name: "rampart_reloads_total",
     help: "Policy reloads. A failed one leaves the running policy in force.",
     labels: ["result"],

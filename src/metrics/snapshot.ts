@@ -4,6 +4,7 @@
  * began; rows with equal labels add up. Undefined means "cannot be read here".
  */
 import type { Direction } from "../resources/types.ts";
+import type { ConntrackUsage } from "./conntrack-usage.ts";
 
 interface PacketCount {
   readonly hook: string;
@@ -75,7 +76,11 @@ export interface MetricsSnapshot {
   readonly connections: readonly { readonly stage: string; readonly active: number; readonly evicted: number }[];
   /** Packets the kernel rules handled by themselves: fast path, failsafe, invalid, … */
   readonly kernelRules: readonly { readonly family: 4 | 6; readonly rule: string; readonly packets: number }[];
-  readonly conntrack: { readonly entries: number; readonly max: number } | undefined;
+  readonly conntrack: ConntrackUsage | undefined;
+  /** Packets the hooks have queued that no reader has seen: they wait, or a full queue lost them. An estimate. */
+  readonly unread: number;
+  /** Lines the log had no room for. */
+  readonly log: { readonly dropped: number };
   readonly reloads: { readonly ok: number; readonly failed: number };
   readonly lastReload: { readonly unixSeconds: number; readonly ok: boolean };
   /** Decision events (the denied log, the tap) that a full ring lost; never a verdict. */

@@ -123,6 +123,8 @@ export class SandboxProcess {
         if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
       }
     }
+    // nsenter stops itself when its child is stopped, and does not go on with it.
+    if (signal === "SIGCONT") this.#child.kill(signal);
   }
 
   /** SIGTERM, and SIGKILL after `graceMs`. */
