@@ -3,7 +3,9 @@
 import { Command } from "commander";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
 import { version } from "../daemon/status.ts";
+import { registerApply } from "./apply.ts";
 import { registerCheck } from "./check.ts";
+import { registerConfirm } from "./confirm.ts";
 import { registerExplain } from "./explain.ts";
 import { planFromConfig } from "./hook-plan.ts";
 import { registerHooks } from "./hooks.ts";
@@ -24,6 +26,8 @@ registerTest(program);
 registerImport(program);
 registerStatus(program);
 registerReload(program);
+registerApply(program);
+registerConfirm(program);
 registerTap(program);
 registerHooks(program, planFromConfig);
 

@@ -44,6 +44,8 @@ import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
+import { Trial } from "./trial.ts";
+import { trialHandlers } from "./trial-handlers.ts";
 
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
@@ -56,6 +58,7 @@ export class Daemon {
   readonly #source: PolicySource;
   readonly #state: DaemonState;
   readonly #lastGood: LastGoodStore;
+  readonly #trial: Trial;
   readonly #ledger = new RuleHitLedger();
   readonly #staged = new StagedDecisionLedger();
   readonly #pool: WorkerPool;
@@ -75,6 +78,7 @@ export class Daemon {
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
   #changedAtStart = false;
+  #reloading: Promise<readonly RampartError[]> = Promise.resolve([]);
 
   /** `onFatal` is told of a failure the daemon cannot go on after. */
   constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
@@ -87,6 +91,16 @@ export class Daemon {
     this.#lastGood = new LastGoodStore({
       directory: settings.stateDirectory,
       onFailure: (error) => this.#warn(error.code, formatError(error)),
+    });
+    this.#trial = new Trial({
+      state: this.#state,
+      log,
+      source: this.#source,
+      lastGood: this.#lastGood,
+      enforcer: () => this.#enforcer,
+      enforce: (loaded, reason) => this.#bringIntoForce(loaded, reason),
+      reloaded: () => this.#reloading,
+      reloadFiles: () => void this.reload("files"),
     });
     this.#guard = new HookGuard({
       log,
@@ -106,6 +120,7 @@ export class Daemon {
     try {
       // Before the first load, so that no change falls between the two.
       if (this.#settings.policy.watch) await this.#watchFiles();
+      this.#trial.open();
       const loaded = this.#source.load();
       this.#reportLoad(loaded);
       await this.#open();
@@ -128,13 +143,25 @@ export class Daemon {
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
-  async reload(reason: string): Promise<readonly RampartError[]> {
+  reload(reason: string): Promise<readonly RampartError[]> {
+    const held = this.#trial.holds(reason);
+    if (held !== undefined) return Promise.resolve(held);
+    this.#reloading = this.#reload(reason);
+    return this.#reloading;
+  }
+
+  async #reload(reason: string): Promise<readonly RampartError[]> {
     const loaded = this.#source.load();
     this.#reportLoad(loaded);
-    if (loaded.errors.length > 0) {
-      this.#state.reloadFailed(loaded.errors.map(formatError));
-      this.#log.error({ reason, errors: loaded.errors.length }, "policy not changed: the new files have errors");
-      return loaded.errors;
+    const errors = this.#errorsOf(loaded, reason);
+    if (errors === "same") {
+      this.#state.filesAgain();
+      return [];
+    }
+    if (errors.length > 0) {
+      this.#state.reloadFailed(errors.map(formatError));
+      this.#log.error({ reason, errors: errors.length }, "policy not changed: the new files have errors");
+      return errors;
     }
     try {
       await this.#enforce(loaded, reason);
@@ -188,6 +215,13 @@ export class Daemon {
           return { generation: this.#state.generation, errors: errors.map(formatError) };
         },
         tap: (params, stream) => this.#tap?.hub.subscribe(stream, params),
+        ...trialHandlers({
+          trial: this.#trial,
+          settings: this.#settings,
+          native: this.#native,
+          pool: this.#pool,
+          enforcer: () => this.#enforcer,
+        }),
       },
       { onInternalError: (method, error) => this.#log.error({ method, err: error }, "control method failed") },
     );
@@ -204,6 +238,7 @@ export class Daemon {
           tap: this.#tap,
           lastGood: this.#lastGood,
           guard: this.#guard,
+          trial: this.#trial,
         }),
       );
       this.#metrics = new MetricsServer({
@@ -262,7 +297,8 @@ export class Daemon {
 
   /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
   async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
-    if (loaded.errors.length > 0) return loaded.errors;
+    const errors = this.#errorsOf(loaded, "start");
+    if (errors !== "same" && errors.length > 0) return errors;
     try {
       await this.#enforce(loaded, "start");
       return [];
@@ -271,6 +307,15 @@ export class Daemon {
       this.#log.error({ code: error.code }, formatError(error));
       return [error];
     }
+  }
+
+  /** Why the policy files may not come into force; `same` where they are in force. */
+  #errorsOf(loaded: LoadResult, reason: string): readonly RampartError[] | "same" {
+    if (loaded.errors.length > 0) return loaded.errors;
+    const admitted = this.#trial.admits(loaded, reason);
+    if (admitted === "load" || admitted === "same") return admitted === "same" ? "same" : [];
+    this.#log.error({ code: admitted.code }, formatError(admitted));
+    return [admitted];
   }
 
   async #enforceFallback(errors: readonly RampartError[]): Promise<void> {
@@ -297,6 +342,11 @@ export class Daemon {
   }
 
   async #enforce(loaded: LoadResult, reason: string): Promise<void> {
+    await this.#bringIntoForce(loaded, reason);
+    this.#lastGood.save(this.#source.textsOf(loaded));
+  }
+
+  async #bringIntoForce(loaded: LoadResult, reason: string): Promise<void> {
     const began = performance.now();
     const enforced = await this.#enforcer.enforce(loaded.resources);
     const durationMs = Math.round((performance.now() - began) * 10) / 10;
@@ -305,7 +355,6 @@ export class Daemon {
       { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",
     );
-    this.#lastGood.save(this.#source.textsOf(loaded));
     // The npm package's queue is read in this thread, which must not pause.
     if (this.#settings.queue.backend === "native") this.#memory.soon();
   }
@@ -368,6 +417,7 @@ export class Daemon {
       enforcer: this.#enforcer,
       installer: this.#installer,
       staged: this.#staged,
+      trial: this.#trial,
     });
   }
 
@@ -385,6 +435,7 @@ export class Daemon {
 
   async #closeEverything(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#trial.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

@@ -54,6 +54,7 @@ interface Member {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
+  #connections: readonly SharedArrayBuffer[] = [];
   #tapRings: RecordRing[] = [];
   #closing = false;
 
@@ -65,6 +66,7 @@ export class WorkerPool {
   async open(): Promise<void> {
     const { workers, offload, firstQueue, flowCapacity } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
+    this.#connections = blocks;
     const bound: Promise<unknown>[] = [];
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
@@ -80,6 +82,11 @@ export class WorkerPool {
 
   get queues(): readonly { queue: number; counters: WorkerCounters }[] {
     return this.#members;
+  }
+
+  /** The workers' connection tables (flow/connection-memory.ts), to read only; none with offload. */
+  get connectionMemory(): readonly SharedArrayBuffer[] {
+    return this.#connections;
   }
 
   /** A count of the tables in force (hit-counts.ts), summed over the workers. */
