@@ -34,7 +34,7 @@ async function writePolicyFiles(
 ): Promise<{ readonly written: number; readonly removed: number }> {
   const store = new LastGoodStore({ directory: stateDirectory, onFailure: () => {} });
   const stored = await store.read();
-  if ("problem" in stored) throw stored.problem;
+  if ("problem" in stored) throw failure(stored.problem.message, stored.problem);
   if ("absent" in stored || store.digest !== digest) throw failure(`${store.file} is not the set in force`, undefined);
   const names = new PolicyNames(paths);
   const wanted = new Map<string, string>();

@@ -33,8 +33,9 @@ import { type Fallback, fallbacks } from "./fallback.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
+import { reportLoad } from "./load-report.ts";
 import { MemoryRelease } from "./memory-release.ts";
-import { readMetrics } from "./metrics-source.ts";
+import { type MetricsSources, readMetrics } from "./metrics-source.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
@@ -78,7 +79,6 @@ export class Daemon {
   #interfaceTimer: NodeJS.Timeout | undefined;
   /** Policy files changed while we started. */
   #changedAtStart = false;
-  #reloading: Promise<readonly RampartError[]> = Promise.resolve([]);
 
   /** `onFatal` is told of a failure the daemon cannot go on after. */
   constructor(settings: Settings, log: Logger, onFatal: (error: Error) => void) {
@@ -99,7 +99,6 @@ export class Daemon {
       lastGood: this.#lastGood,
       enforcer: () => this.#enforcer,
       enforce: (loaded, reason) => this.#bringIntoForce(loaded, reason),
-      reloaded: () => this.#reloading,
       reloadFiles: () => void this.reload("files"),
     });
     this.#guard = new HookGuard({
@@ -122,7 +121,7 @@ export class Daemon {
       if (this.#settings.policy.watch) await this.#watchFiles();
       this.#trial.open();
       const loaded = this.#source.load();
-      this.#reportLoad(loaded);
+      reportLoad(this.#log, loaded);
       await this.#open();
       const errors = await this.#enforceAtStart(loaded);
       if (errors.length > 0) await this.#enforceFallback(errors);
@@ -144,16 +143,13 @@ export class Daemon {
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
   reload(reason: string): Promise<readonly RampartError[]> {
-    const held = this.#trial.holds(reason);
-    if (held !== undefined) return Promise.resolve(held);
-    this.#reloading = this.#reload(reason);
-    return this.#reloading;
+    return this.#trial.reload(reason, () => this.#reload(reason));
   }
 
   async #reload(reason: string): Promise<readonly RampartError[]> {
     const loaded = this.#source.load();
-    this.#reportLoad(loaded);
-    const errors = this.#errorsOf(loaded, reason);
+    reportLoad(this.#log, loaded);
+    const errors = this.#trial.objections(loaded, reason);
     if (errors === "same") {
       this.#state.filesAgain();
       return [];
@@ -209,7 +205,7 @@ export class Daemon {
     this.#control = new ControlServer(
       control.socket,
       {
-        status: () => this.#readStatus(),
+        status: () => readStatus(this.#sources()),
         reload: async () => {
           const errors = await this.reload("control");
           return { generation: this.#state.generation, errors: errors.map(formatError) };
@@ -227,20 +223,7 @@ export class Daemon {
     );
     await this.#control.listen();
     if (metrics !== undefined) {
-      const registry = createRegistry(() =>
-        readMetrics({
-          state: this.#state,
-          pool: this.#pool,
-          enforcer: this.#enforcer,
-          installer: this.#installer,
-          ledger: this.#ledger,
-          staged: this.#staged,
-          tap: this.#tap,
-          lastGood: this.#lastGood,
-          guard: this.#guard,
-          trial: this.#trial,
-        }),
-      );
+      const registry = createRegistry(() => readMetrics(this.#sources()));
       this.#metrics = new MetricsServer({
         ...metrics,
         registry,
@@ -297,7 +280,7 @@ export class Daemon {
 
   /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
   async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
-    const errors = this.#errorsOf(loaded, "start");
+    const errors = this.#trial.objections(loaded, "start");
     if (errors !== "same" && errors.length > 0) return errors;
     try {
       await this.#enforce(loaded, "start");
@@ -307,15 +290,6 @@ export class Daemon {
       this.#log.error({ code: error.code }, formatError(error));
       return [error];
     }
-  }
-
-  /** Why the policy files may not come into force; `same` where they are in force. */
-  #errorsOf(loaded: LoadResult, reason: string): readonly RampartError[] | "same" {
-    if (loaded.errors.length > 0) return loaded.errors;
-    const admitted = this.#trial.admits(loaded, reason);
-    if (admitted === "load" || admitted === "same") return admitted === "same" ? "same" : [];
-    this.#log.error({ code: admitted.code }, formatError(admitted));
-    return [admitted];
   }
 
   async #enforceFallback(errors: readonly RampartError[]): Promise<void> {
@@ -335,7 +309,7 @@ export class Daemon {
   }
 
   async #fallBack({ inForce, loaded, spare, message }: Fallback, errors: readonly RampartError[]): Promise<void> {
-    this.#reportLoad(loaded);
+    reportLoad(this.#log, loaded);
     const enforced = await this.#enforcer.enforce(loaded.resources, { spare });
     this.#state.fellBack(enforced, inForce, this.#warningsOf(loaded, enforced), errors.map(formatError));
     this.#log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: this.#state.generation }, message);
@@ -410,23 +384,19 @@ export class Daemon {
     }
   }
 
-  #readStatus(): Promise<unknown> {
-    return readStatus({
+  #sources(): MetricsSources {
+    return {
       state: this.#state,
       pool: this.#pool,
       enforcer: this.#enforcer,
       installer: this.#installer,
+      ledger: this.#ledger,
       staged: this.#staged,
+      tap: this.#tap,
+      lastGood: this.#lastGood,
+      guard: this.#guard,
       trial: this.#trial,
-    });
-  }
-
-  #reportLoad(loaded: LoadResult): void {
-    for (const error of loaded.errors) this.#log.error({ code: error.code, ...error.location }, formatError(error));
-    for (const { code, message, location, yaml } of loaded.warnings) {
-      const fields = { code, ...location, ...(yaml === undefined ? {} : { yaml }) };
-      this.#log.warn(fields, `${location.file}:${location.line}:${location.column}: ${message}`);
-    }
+    };
   }
 
   #warn(code: string, message: string): void {

@@ -63,7 +63,7 @@ function where({ settings, trial }: TrialHandlerSources): ApplyWhere {
 
 async function plan(sources: TrialHandlerSources, params: z.infer<typeof planParams>): Promise<ApplyPlan> {
   const { trial, settings, native, pool, enforcer } = sources;
-  const { resources: candidate } = await trial.readCandidate(params.digest);
+  const { resources: candidate } = await trial.sets.candidate(params.digest);
   const { current } = enforcer();
   if (current === undefined) {
     throw new RampartError("RAMPART_E_APPLY_PENDING", "the daemon has not put its first set in force yet", {

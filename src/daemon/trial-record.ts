@@ -11,7 +11,7 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { RampartError } from "../errors/rampart-error.ts";
+import { stateError } from "./trial-error.ts";
 
 const FILE = "apply-state";
 
@@ -84,13 +84,4 @@ export class TrialRecordFile {
       closeSync(descriptor);
     }
   }
-}
-
-/** The state directory does not do what an apply needs of it. */
-export function stateError(message: string, cause: unknown): RampartError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new RampartError("RAMPART_E_APPLY_STATE", `${message}: ${reason}`, {
-    hint: "apply keeps what it needs for the way back in stateDirectory; make it writable for the daemon",
-    cause,
-  });
 }

@@ -15,23 +15,21 @@
  * which is the one before it, is enforced.
  */
 import { statSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import type { ApplyOutcome, Confirmation } from "../control/plan.ts";
 import type { InForce } from "../control/status.ts";
 import { formatError, RampartError } from "../errors/rampart-error.ts";
-import { formatWarning } from "../resources/diagnostics.ts";
-import { type LoadResult, ResourceLoader } from "../resources/load.ts";
+import type { LoadResult } from "../resources/load.ts";
 import type { ResourceSet } from "../resources/types.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { setDigest } from "./last-good-format.ts";
-import { CANDIDATE_FILE, LastGoodStore, PREVIOUS_FILE } from "./last-good-store.ts";
-import { loadOptions } from "./load-options.ts";
-import { PolicyError } from "./policy-error.ts";
+import { type LastGoodStore, PREVIOUS_FILE } from "./last-good-store.ts";
 import type { PolicySource } from "./policy-source.ts";
 import type { DaemonState } from "./state.ts";
-import { stateError, TrialRecordFile } from "./trial-record.ts";
+import { StoredSets } from "./stored-sets.ts";
+import { changedMeanwhileError, halfWrittenError, nothingError, pendingError } from "./trial-error.ts";
+import { stateError, unconfirmedError } from "./trial-error.ts";
+import { type TrialRecord, TrialRecordFile } from "./trial-record.ts";
 
 /** How long a command may take to write the policy files. */
 const INSTALL_TIMEOUT_MS = 30_000;
@@ -46,8 +44,6 @@ export interface TrialOptions {
   readonly enforcer: () => Enforcer;
   /** Puts a loaded set in force, and keeps it nowhere. */
   readonly enforce: (loaded: LoadResult, reason: string) => Promise<void>;
-  /** Resolves when no load of the policy files is under way. */
-  readonly reloaded: () => Promise<unknown>;
   /** Loads the policy files, because they changed while they were not looked at. */
   readonly reloadFiles: () => void;
 }
@@ -73,6 +69,7 @@ interface Window {
 export type TrialCounts = Readonly<Record<"confirmed" | "expired" | "asked", number>>;
 
 export class Trial {
+  readonly sets: StoredSets;
   readonly #options: TrialOptions;
   readonly #record: TrialRecordFile;
   readonly #counts = { confirmed: 0, expired: 0, asked: 0 };
@@ -86,10 +83,13 @@ export class Trial {
   #noted = false;
   /** Digest of the set we put in force and the policy files then held. */
   #settled: string | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
 
   constructor(options: TrialOptions) {
+    const { stateDirectory, policy } = options.state.settings;
     this.#options = options;
-    this.#record = new TrialRecordFile(options.state.settings.stateDirectory);
+    this.#record = new TrialRecordFile(stateDirectory);
+    this.sets = new StoredSets(stateDirectory, policy.lenientYaml, options.log);
   }
 
   /** How windows ended so far; `asked`: rolled back by a command. */
@@ -104,7 +104,7 @@ export class Trial {
     return { secondsLeft, generation: this.#options.state.generation };
   }
 
-  /** Before the first `admits`. */
+  /** Before the first `objections`. */
   open(): void {
     this.#record.read();
   }
@@ -118,49 +118,56 @@ export class Trial {
     }
   }
 
-  /** Whether the policy files are not to be looked at now: an error for who asks, [] for a change that is noted. */
-  holds(reason: string): readonly RampartError[] | undefined {
-    if (this.#window === undefined && !this.#busy && this.#installing === undefined) return undefined;
+  /** Has `load` load the policy files, unless an apply is under way: then a change is noted, and who asks is refused. */
+  reload(reason: string, load: () => Promise<readonly RampartError[]>): Promise<readonly RampartError[]> {
+    if (this.#window === undefined && !this.#busy && this.#installing === undefined) {
+      const loading = load();
+      this.#reloading = loading;
+      return loading;
+    }
     const { log } = this.#options;
     if (reason === "files") {
       this.#noted = true;
       log.info("the policy files changed; they are loaded when the apply that is under way has come to its end");
-      return [];
+      return Promise.resolve([]);
     }
     const pending = pendingError();
     log.warn({ reason, code: pending.code }, formatError(pending));
-    return [pending];
+    return Promise.resolve([pending]);
   }
 
   /**
-   * Whether what the policy files hold may come into force: `same` where it is in force already, an error where it is
-   * what a record warns of. Who asks for it by a reload takes the responsibility.
+   * Why what the policy files hold may not come into force: their errors, or that a record warns of it, which is logged;
+   * who asks for it by a reload takes the responsibility. `same` where it is in force already.
    */
-  admits(loaded: LoadResult, reason: string): "load" | "same" | RampartError {
+  objections(loaded: LoadResult, reason: string): readonly RampartError[] | "same" {
+    if (loaded.errors.length > 0) return loaded.errors;
     const { record } = this.#record;
-    if (record === undefined && this.#settled === undefined) return "load";
-    const digest = setDigest(this.#options.source.textsOf(loaded));
-    const automatic = reason === "files" || reason === "start";
+    if (record === undefined && this.#settled === undefined) return [];
+    const { log, source } = this.#options;
+    const digest = setDigest(source.textsOf(loaded));
     if (reason === "files" && record === undefined && digest === this.#settled) return "same";
     this.#settled = undefined;
-    if (record === undefined) return "load";
-    const isRecorded = digest === record.digest;
-    if (automatic && record.state === "unconfirmed" && isRecorded) return unconfirmedError();
-    if (automatic && record.state === "installing" && !isRecorded) return halfWrittenError();
+    if (record === undefined) return [];
+    const objection = reason === "files" || reason === "start" ? warningOf(record, digest) : undefined;
+    if (objection !== undefined) {
+      log.error({ code: objection.code }, formatError(objection));
+      return [objection];
+    }
     if (reason === "start" && record.state === "unconfirmed") {
-      this.#options.log.warn("a set was on trial when the daemon ended; nobody confirmed it, and it is not in force");
+      log.warn("a set was on trial when the daemon ended; nobody confirmed it, and it is not in force");
     }
     this.#forget();
-    return "load";
+    return [];
   }
 
   /** Control method "apply". Resolves when the candidate is in force. */
   apply(digest: string, confirmSeconds: number | undefined): Promise<ApplyOutcome> {
     if (this.#window !== undefined || this.#installing !== undefined) return Promise.reject(pendingError());
     return this.#alone(async () => {
-      const { state, lastGood, enforce, log, reloaded } = this.#options;
-      const candidate = await this.readCandidate(digest);
-      await reloaded();
+      const { state, lastGood, enforce, log } = this.#options;
+      const candidate = await this.sets.candidate(digest);
+      await this.#reloading;
       await lastGood.settled();
       const earlier = this.#earlier();
       if (earlier.inForce.source === "files" && !lastGood.current) {
@@ -221,11 +228,7 @@ export class Trial {
     if (this.#installing === undefined || record === undefined) throw nothingError("no policy files were to be written");
     const found = this.#filesDigest();
     this.#endInstalling();
-    if (found !== record.digest) {
-      throw new RampartError("RAMPART_E_APPLY_FILES", "the policy files are not the set that is in force", {
-        hint: "somebody changed them meanwhile; `rampart diff` without a path shows how, `rampart apply` enforces them",
-      });
-    }
+    if (found !== record.digest) throw changedMeanwhileError();
     this.#noted = false;
     this.#forget();
     this.#settled = found;
@@ -233,24 +236,11 @@ export class Trial {
     return this.#outcome(found, false);
   }
 
-  /** @throws RampartError RAMPART_E_APPLY_CANDIDATE, RAMPART_E_POLICY */
-  async readCandidate(digest: string): Promise<LoadResult> {
-    const store = this.#store(CANDIDATE_FILE);
-    const stored = await store.read();
-    if ("problem" in stored) throw stored.problem;
-    if ("absent" in stored || store.digest !== digest) {
-      throw new RampartError("RAMPART_E_APPLY_CANDIDATE", `${store.file} is not the set that this command put there`, {
-        hint: "another apply or diff was run at the same time; try again",
-      });
-    }
-    return this.#load(stored.set.texts);
-  }
-
   async #forGood(loaded: LoadResult, digest: string, earlier: Earlier, mayInstall: boolean): Promise<ApplyOutcome> {
     const { lastGood, state } = this.#options;
     try {
       if (isKept(earlier.inForce)) await lastGood.keepAs(PREVIOUS_FILE);
-      else await this.#removePrevious();
+      else await this.sets.forgetPrevious();
     } catch (cause) {
       throw stateError("the set before it cannot be kept", cause);
     }
@@ -326,15 +316,11 @@ export class Trial {
       // The set is back already, and the files still hold what was rolled back.
       return this.#settle(lastGood.digest);
     }
-    const store = this.#store(PREVIOUS_FILE);
-    const stored = await store.read();
-    if ("problem" in stored) throw stored.problem;
-    if ("absent" in stored || store.digest === undefined) throw nothingError("there is no set before the last apply");
-    const loaded = this.#load(stored.set.texts);
+    const loaded = await this.sets.previous();
     await enforce(loaded, "rollback");
     await this.#keep(loaded);
-    await this.#removePrevious();
-    return this.#settle(store.digest);
+    await this.sets.forgetPrevious();
+    return this.#settle(setDigest(loaded.texts));
   }
 
   #earlier(): Earlier {
@@ -381,15 +367,6 @@ export class Trial {
     this.#installing = undefined;
   }
 
-  #load(texts: LoadResult["texts"]): LoadResult {
-    const { lenientYaml } = this.#options.state.settings.policy;
-    const loaded = new ResourceLoader(loadOptions(lenientYaml)).loadTexts(texts);
-    for (const error of loaded.errors) this.#options.log.error({ code: error.code, ...error.location }, formatError(error));
-    for (const warning of loaded.warnings) this.#options.log.warn({ code: warning.code }, formatWarning(warning));
-    if (loaded.errors.length > 0) throw new PolicyError(loaded.errors);
-    return loaded;
-  }
-
   #filesDigest(): string {
     const { source } = this.#options;
     return setDigest(source.textsOf(source.load()));
@@ -400,15 +377,6 @@ export class Trial {
     if (inForce.source !== "files") return inForce;
     const { mtime } = statSync(this.#options.lastGood.file);
     return { source: "last-good", savedAt: mtime.toISOString() };
-  }
-
-  #store(file: string): LastGoodStore {
-    const { stateDirectory } = this.#options.state.settings;
-    return new LastGoodStore({ directory: stateDirectory, file, onFailure: () => {} });
-  }
-
-  #removePrevious(): Promise<void> {
-    return rm(join(this.#options.state.settings.stateDirectory, PREVIOUS_FILE), { force: true });
   }
 
   /** A record that cannot be removed warns of what is no longer so; that only makes the next start more careful. */
@@ -425,31 +393,13 @@ export class Trial {
   }
 }
 
+/** Why files with this digest must not come into force by themselves. */
+function warningOf(record: TrialRecord, digest: string): RampartError | undefined {
+  if (record.state === "unconfirmed") return digest === record.digest ? unconfirmedError() : undefined;
+  return digest === record.digest ? undefined : halfWrittenError();
+}
+
 /** Is the last good set the one in force? */
 function isKept({ source }: InForce): boolean {
   return source === "files" || source === "last-good";
-}
-
-function pendingError(): RampartError {
-  return new RampartError("RAMPART_E_APPLY_PENDING", "another apply has not come to its end", {
-    hint: "`rampart status` tells whether a set is on trial: then `rampart confirm` or `rampart rollback` first",
-  });
-}
-
-function nothingError(message: string): RampartError {
-  return new RampartError("RAMPART_E_APPLY_NONE", message, { hint: "`rampart status` tells what is in force" });
-}
-
-function unconfirmedError(): RampartError {
-  const message = "the policy files hold a set that was applied on trial and not confirmed; the one before it is in force";
-  return new RampartError("RAMPART_E_UNCONFIRMED", message, {
-    hint: "change the files, put the old ones back with `rampart rollback`, or enforce them with `rampart apply`",
-  });
-}
-
-function halfWrittenError(): RampartError {
-  const message = "the policy files are not the set that was applied: writing them was interrupted";
-  return new RampartError("RAMPART_E_APPLY_FILES", message, {
-    hint: "see with `rampart diff` how they differ from what is in force, and use `rampart apply`",
-  });
 }
