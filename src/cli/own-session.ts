@@ -98,7 +98,7 @@ function acceptedConnections(): Map<string, string> {
 /** "0100007F:0016" to "127.0.0.1 22": words in host byte order, which is little-endian wherever Node runs on Linux. */
 function endOf(text: string): string {
   const [address = "", port = ""] = text.split(":");
-  const words = (address.match(/.{8}/g) ?? []).map((word) => word.match(/../g)?.reverse().join("") ?? "");
+  const words = (address.match(/.{8}/g) ?? []).map((word) => word.match(/../g)?.toReversed().join("") ?? "");
   const hex = words.join("");
   const readable =
     hex.length === 8 ? (hex.match(/../g) ?? []).map((byte) => parseInt(byte, 16)).join(".") : (hex.match(/.{4}/g) ?? []).join(":");

@@ -22,7 +22,7 @@ import type { NativeBinding, NativeInterface } from "../native/binding.ts";
 import { PacketView } from "../packet/view.ts";
 import { describeLabel } from "../policy/policy-label.ts";
 import type { Compilation } from "../tables/compiled.ts";
-import { addressKey, addressValue, isTranslated, loadConntrackEntry } from "./conntrack-entry.ts";
+import { addressKey, addressValue, isOver, isTranslated, loadConntrackEntry } from "./conntrack-entry.ts";
 import type { EndpointScope } from "./endpoint-scope.ts";
 import { endpointLabel } from "./packet-record.ts";
 
@@ -89,6 +89,7 @@ class ForecastCount {
         const count = conntrack.dumpNext();
         if (count === 0) return;
         for (let i = 0; i < count; i++) {
+          if (isOver(conntrack.batch, i)) continue;
           loadConntrackEntry(this.#view, conntrack.batch, i);
           if (isTranslated(conntrack.batch, i)) this.#translated++;
           else this.#judge(this.#ways.of(this.#view));
@@ -162,7 +163,7 @@ class SetWalk {
     const untracked = step === WalkStep.OUTPUT ? WalkStep.UNTRACKED_OUT : WalkStep.UNTRACKED_IN;
     walk.walk(untracked, view, from, to, false, false);
     if (this.#denies()) return false;
-    const accepted = walk.verdict === OutcomeVerdict.ACCEPT && walk.endpoint >= 0;
+    const accepted = walk.verdict === OutcomeVerdict.ACCEPT;
     // As a reply's walk, because that one asks the preDNAT hook itself.
     walk.walk(step, view, from, to, accepted, !accepted);
     return !this.#denies();
@@ -173,7 +174,7 @@ class SetWalk {
     const { rule, endpoint, reason } = this.#walk;
     const info = rule < 0 ? undefined : this.#compilation.rules[rule];
     const label = endpoint < 0 ? undefined : endpointLabel(this.#compilation.endpoints[endpoint]);
-    const at = { ...(label === undefined ? {} : { endpoint: label }) };
+    const at = label === undefined ? {} : { endpoint: label };
     if (info?.rule !== undefined) {
       const { policy, direction, index } = info.rule;
       return { ...at, by: `${describeLabel(policy)} ${direction}[${index}]` };

@@ -11,6 +11,15 @@ export function isTranslated(batch: ConntrackBatch, i: number): boolean {
   return (batch.status[i] & NAT_STATUS) !== 0;
 }
 
+/** LAST_ACK, TIME_WAIT, CLOSE of enum tcp_conntrack. */
+const CLOSED_FROM = 6;
+const CLOSED_TO = 8;
+
+/** Of a TCP connection that has ended and is remembered for late packets. */
+export function isOver(batch: ConntrackBatch, i: number): boolean {
+  return batch.tcpState[i] >= CLOSED_FROM && batch.tcpState[i] <= CLOSED_TO;
+}
+
 /** Fills `view` with entry i's original tuple. */
 export function loadConntrackEntry(view: PacketView, batch: ConntrackBatch, i: number): void {
   view.clear();

@@ -11,13 +11,14 @@ import type { ApplyPlan } from "../../src/control/plan.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess, SettingsOverlay } from "../../src/sandbox/daemon.ts";
 import type { RunResult } from "../../src/sandbox/host.ts";
-import { openTcp, openUdp } from "../../src/sandbox/probe.ts";
+import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
 import { allowPorts, ETH0 } from "./support/documents.ts";
 import { expectConnects, expectDropped, FAMILIES, Lab } from "./support/lab.ts";
 
 const SILENCE_MS = 500;
-/** In force at first: 8080. */
-const FIRST = { "endpoint.yaml": ETH0, "web.yaml": allowPorts("web", "ingress", 8080) };
+/** In force at first: 8080 and 9000, and 8081 from here. */
+const WEB = allowPorts("web", "ingress", 8080, 9000) + allowPorts("out", "egress", 8081);
+const FIRST = { "endpoint.yaml": ETH0, "web.yaml": WEB };
 /** What is applied: 8081 in its place. */
 const OTHER = allowPorts("other", "ingress", 8081);
 const { shield } = FAMILIES[0]!;
@@ -63,10 +64,15 @@ async function fails(code: number, ...args: string[]): Promise<string> {
   return result.stderr;
 }
 
+/** Each of the sets allows what the other one denies. */
 async function expectSet(which: "first" | "other"): Promise<void> {
-  const [open, shut] = which === "first" ? [8080, 8081] : [8081, 8080];
-  await expectConnects(lab.client, shield, open);
-  await expectDropped(lab.client, shield, shut);
+  await expectConnects(lab.client, shield, which === "first" ? 8080 : 8081);
+}
+
+/** The same, and that nothing else is allowed. */
+async function expectOnly(which: "first" | "other"): Promise<void> {
+  await expectSet(which);
+  await expectDropped(lab.client, shield, which === "first" ? 8081 : 8080);
 }
 
 function policyFiles(): string[] {
@@ -97,12 +103,12 @@ describe("a set from elsewhere", () => {
     expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
     expect(readFileSync(join(rampart.policyDirectory, "other.yaml"), "utf8")).toBe(OTHER);
     const replaced = join(rampart.stateDirectory, "replaced", "policy.d", "web.yaml");
-    expect(readFileSync(replaced, "utf8")).toBe(FIRST["web.yaml"]);
+    expect(readFileSync(replaced, "utf8")).toBe(WEB);
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
     expect(await succeeds("diff", candidate)).toMatch(/^no resource changes$/m);
     await rampart.kill();
     await rampart.start();
-    await expectSet("other");
+    await expectOnly("other");
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
 
     expect(await succeeds("rollback")).toMatch(/^rolled back: generation \d+ in force$/m);
@@ -146,29 +152,41 @@ describe("a set from elsewhere", () => {
 describe("when apply returns", () => {
   test.each(["connmark", "none"])("no forbidden connection speaks, whichever side tries, with offload %s", async (offload) => {
     await start({ datapath: { offload } });
-    const tcp = [];
-    const udp = [];
+    const all = [];
+    const tuples = [];
     for (const family of FAMILIES) {
-      for (let i = 0; i < 10; i++) tcp.push(await openTcp(lab.client, family.shield, 8080));
-      for (let i = 0; i < 5; i++) udp.push(await openUdp(lab.client, family.shield, 8080));
+      for (let i = 0; i < 10; i++) {
+        const sourcePort = 40_000 + i + (offload === "none" ? 100 : 0) + (family.family === "IPv6" ? 50 : 0);
+        const [from, source, to, port] =
+          i < 8 ? [lab.client, family.client, family.shield, 8080] : [lab.shield, family.shield, family.client, 8081];
+        const protocol = i < 3 ? "udp" : "tcp";
+        all.push(await (protocol === "tcp" ? openTcp : openUdp)(from, to, port, { sourcePort }));
+        tuples.push(expect.objectContaining({ protocol, source, sourcePort, destination: to, destinationPort: port }));
+      }
     }
-    const all = [...tcp, ...udp];
     for (const each of all) expect(await each.exchange("before")).toMatchObject({ line: "before" });
 
     const plan = JSON.parse(await succeeds("diff", candidate, "--json")) as ApplyPlan;
-    expect(plan.forecast).toMatchObject({ cut: all.length, unsure: 0 });
-    expect(plan.forecast?.listed[0]).toMatchObject({ destinationPort: 8080, by: "end of tier default", endpoint: "shield-eth0" });
+    // Others are those of earlier tests whose end was not heard of.
+    expect(plan.forecast?.listed).toEqual(expect.arrayContaining(tuples));
+    expect(plan.forecast?.cut).toBe(plan.forecast?.listed.length);
+    for (const { destinationPort, by, endpoint } of plan.forecast?.listed ?? []) {
+      expect([by, endpoint]).toEqual([destinationPort === 8080 ? "end of tier default" : "no-policy", "shield-eth0"]);
+    }
 
-    let returned = false;
+
+    const before = { returned: false };
     const talk = all.map(async (each, i) => {
-      for (let n = 0; !returned; n++) await each.exchange(`${i} ${n}`, 100);
+      for (let n = 0; !before.returned; n++) await each.exchange(`${i} ${n}`, 100);
     });
-    expect(await succeeds("apply", candidate)).toMatch(new RegExp(`^${all.length} of \\d+ live connections would be cut:$`, "m"));
-    returned = true;
+    const printed = await succeeds("apply", candidate).finally(() => (before.returned = true));
     // Sent now: nobody may hear of it.
     await lab.server(lab.shield, 8080).speak("server, after");
+    await lab.server(lab.client, 8081).speak("server, after");
     await Promise.all(talk);
     const heard = await Promise.all(all.map(async (each) => [await each.exchange("after", SILENCE_MS), await each.listen(SILENCE_MS)]));
+    expect(printed).toMatch(/^\d+ of \d+ live connections would be cut:$/m);
+    expect(printed).toMatch(/^  tcp \[fd77::2\]:40\d+ -> \[fd77::1\]:8080, by end of tier default at shield-eth0$/m);
     const after = heard.flat().filter(({ line }) => line.includes("after"));
     expect(after).toEqual([]);
     for (const each of all) await each.close();
@@ -187,7 +205,7 @@ describe("on trial", () => {
     await expectConnects(lab.client, shield, 8081);
     expect(await connection.exchange("cut", SILENCE_MS)).toMatchObject({ outcome: "timeout" });
     await expect.poll(() => endings("expired"), { timeout: 10_000 }).toBe(1);
-    await expectSet("first");
+    await expectOnly("first");
     const again = await openTcp(lab.client, shield, 8080);
     expect(await again.exchange("again")).toMatchObject({ line: "again" });
     expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
@@ -235,7 +253,7 @@ describe("on trial", () => {
     await expectSet("other");
     await rampart.kill();
     await rampart.start();
-    await expectSet("first");
+    await expectOnly("first");
     expect(await onTrial()).toBe(false);
     expect(await lines()).toMatch(/warn a set was on trial when the daemon ended; nobody confirmed it/);
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
@@ -263,7 +281,7 @@ describe("files edited in place, and not watched", () => {
     await expectSet("other");
     await rampart.kill();
     await rampart.start();
-    await expectSet("first");
+    await expectOnly("first");
     expect(await rampart.status()).toMatchObject({ inForce: { source: "last-good" }, lastReload: { ok: false } });
     expect((await run("status")).stdout).toMatch(/DEGRADED: the LAST GOOD SET is in force/);
     expect(await lines()).toMatch(/error RAMPART_E_UNCONFIRMED the policy files hold a set .* not confirmed/);
@@ -290,6 +308,70 @@ describe("files edited in place, and not watched", () => {
     expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
     expect(readFileSync(join(rampart.stateDirectory, "replaced", "policy.d", "other.yaml"), "utf8")).toBe(OTHER);
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
+  });
+});
+
+describe("the session it is run from", () => {
+  const SESSION = "10.77.0.2:50022-10.77.0.1:9000";
+  const SSH = "10.77.0.2 50022 10.77.0.1 9000";
+  const CLI = [process.execPath, "dist/cli/main.js"];
+
+  beforeEach(async () => {
+    await start();
+  });
+
+  test("is not cut, unless forced; a failsafe port is safe, and so is what the set allows", async () => {
+    const before = await rampart.generation();
+    const refusal = await run("apply", candidate, "--session", SESSION);
+    expect(refusal).toMatchObject({ code: 3, stderr: expect.stringMatching(/RAMPART_E_LOCKS_OUT .*from 10\.77\.0\.2 port 50022/) });
+    expect(await rampart.generation()).toBe(before);
+    await expectSet("first");
+    expect((await run("diff", candidate, "--session", "10.77.0.2:50022-10.77.0.1:22")).stderr).toBe("");
+    expect((await run("diff", candidate, "--session", "[fd77::2]:50022-[fd77::1]:8081")).stderr).toBe("");
+    expect((await run("diff", candidate)).stderr).toMatch(/RAMPART_W_SESSION_UNKNOWN/);
+    expect(await fails(1, "diff", candidate, "--session", "nonsense")).toMatch(/RAMPART_E_SESSION/);
+    await succeeds("apply", candidate, "--session", SESSION, "--force");
+    await expectSet("other");
+  });
+
+  test("is found in the environment, also of a parent process", async () => {
+    const apply = [...CLI, "apply", candidate, "--config", rampart.configFile];
+    const env = { SSH_CONNECTION: SSH };
+    expect(await lab.shield.run(apply, { env })).toMatchObject({ code: 3 });
+    // As sudo does.
+    const without = ["sh", "-c", 'env -u SSH_CONNECTION "$@"; exit $?', "sh", ...apply];
+    expect(await lab.shield.run(without, { env })).toMatchObject({ code: 3 });
+  });
+
+  test("is found by the connection that a parent process has accepted", async () => {
+    const script = `
+      const { execFile } = require("node:child_process");
+      const [file, ...args] = process.argv.slice(1);
+      require("node:net").createServer((socket) => {
+        socket.on("error", () => {});
+        execFile(file, args, (error, stdout, stderr) => socket.write((error?.code ?? 0) + " " + stderr));
+      }).listen(9000, "::");`;
+    const argv = [process.execPath, "-e", script, "--", ...CLI, "apply", candidate, "--config", rampart.configFile];
+    const server = lab.shield.spawn(argv);
+    try {
+      for (const family of FAMILIES) {
+        await expect.poll(() => tcpConnect(lab.client, family.shield, 9000), { timeout: 10_000 }).toBe("connected");
+        const session = await openTcp(lab.client, family.shield, 9000);
+        expect((await session.listen(30_000)).line).toMatch(/^3 RAMPART_E_LOCKS_OUT /);
+        await session.close();
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test("is asked whether to go on when it is a terminal", async () => {
+    const apply = [...CLI, "apply", candidate, "--config", rampart.configFile].join(" ");
+    const no = await lab.shield.run(["script", "-qec", apply, "/dev/null"], { input: "n\n" });
+    expect(no).toMatchObject({ code: 1, stdout: expect.stringMatching(/apply it\? \[y\/N\].*nothing was changed/s) });
+    const yes = await lab.shield.run(["script", "-qec", apply, "/dev/null"], { input: "y\n" });
+    expect(yes).toMatchObject({ code: 0 });
+    await expectSet("other");
   });
 });
 
