@@ -174,12 +174,13 @@ static bool create_batch(napi_env env, struct conntrack *conntrack, napi_value *
   batch->mark = js_set_typed_array(env, js, "mark", napi_uint32_array, size);
   batch->status = js_set_typed_array(env, js, "status", napi_uint32_array, size);
   batch->id = js_set_typed_array(env, js, "id", napi_uint32_array, size);
+  batch->tcp_state = js_set_typed_array(env, js, "tcpState", napi_uint8_array, size);
   if (napi_create_reference(env, js, 1, &conntrack->batch_object) != napi_ok) return false;
   conntrack->part = malloc(PART_SIZE);
   return conntrack->part != NULL && batch->family != NULL && batch->protocol != NULL && batch->source != NULL &&
          batch->destination != NULL && batch->source_port != NULL && batch->destination_port != NULL &&
          batch->icmp_type != NULL && batch->icmp_code != NULL && batch->icmp_id != NULL && batch->zone != NULL &&
-         batch->mark != NULL && batch->status != NULL && batch->id != NULL;
+         batch->mark != NULL && batch->status != NULL && batch->id != NULL && batch->tcp_state != NULL;
 }
 
 napi_value conntrack_open(napi_env env, napi_callback_info info) {

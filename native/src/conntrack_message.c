@@ -60,6 +60,18 @@ static void read_tuple(struct conntrack_batch *batch, uint32_t i, const struct a
   }
 }
 
+/* CTA_PROTOINFO holds a list for the protocol, of which only TCP's is of interest. */
+static void read_protocol_info(struct conntrack_batch *batch, uint32_t i, const struct attribute *nest) {
+  struct attribute_walk walk = attributes_in(nest);
+  for (struct attribute protocol; attribute_next(&walk, &protocol);) {
+    if (protocol.type != CTA_PROTOINFO_TCP) continue;
+    struct attribute_walk fields = attributes_in(&protocol);
+    for (struct attribute attribute; attribute_next(&fields, &attribute);) {
+      if (attribute.type == CTA_PROTOINFO_TCP_STATE) batch->tcp_state[i] = attribute_u8(&attribute);
+    }
+  }
+}
+
 static void clear_entry(struct conntrack_batch *batch, uint32_t i) {
   batch->protocol[i] = 0;
   memset(batch->source + i * CONNTRACK_ADDRESS_SIZE, 0, CONNTRACK_ADDRESS_SIZE);
@@ -73,6 +85,7 @@ static void clear_entry(struct conntrack_batch *batch, uint32_t i) {
   batch->mark[i] = 0;
   batch->status[i] = 0;
   batch->id[i] = 0;
+  batch->tcp_state[i] = 0;
   batch->locators[i] = (struct conntrack_locator){0};
 }
 
@@ -98,6 +111,9 @@ static bool read_entry(struct conntrack_batch *batch, uint32_t i, const struct n
         break;
       case CTA_STATUS:
         batch->status[i] = attribute_be32(&attribute);
+        break;
+      case CTA_PROTOINFO:
+        read_protocol_info(batch, i, &attribute);
         break;
       case CTA_ID:
         if (attribute.length == sizeof(uint32_t)) locator->id = attribute;

@@ -39,6 +39,7 @@ struct conntrack_batch {
   uint32_t *mark;
   uint32_t *status;
   uint32_t *id;
+  uint8_t *tcp_state;
 };
 
 /*

@@ -13,6 +13,8 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   import: async (program) => (await import("./import.ts")).registerImport(program),
   status: async (program) => (await import("./status.ts")).registerStatus(program),
   reload: async (program) => (await import("./reload.ts")).registerReload(program),
+  apply: async (program) => (await import("./apply.ts")).registerApply(program),
+  confirm: async (program) => (await import("./confirm.ts")).registerConfirm(program),
   restart: async (program) => (await import("./restart.ts")).registerRestart(program),
   tap: async (program) => (await import("./tap.ts")).registerTap(program),
   hooks: async (program) => {

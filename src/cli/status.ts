@@ -31,7 +31,7 @@ function statusPage(status: DaemonStatus): string {
   const families = hooks.families.length === 0 ? "none" : hooks.families.join(" and ");
   const hooksState = hooks.problems.length === 0 ? "in place" : "NOT as they should be";
   const sections: [name: string, lines: string[]][] = [
-    ["policy", [...fallbackLines(status), policyLine(status), ...reloadLines(status)]],
+    ["policy", [...trialLines(status), ...fallbackLines(status), policyLine(status), ...reloadLines(status)]],
     ["staged", stagedLines(status)],
     ["endpoints", endpointLines(status)],
     ["hooks", [`iptables-${hooks.variant}, ${families}: ${hooksState}`, ...hooks.problems]],
@@ -73,6 +73,11 @@ function fallbackLines({ inForce }: DaemonStatus): string[] {
     default:
       return [];
   }
+}
+
+function trialLines({ confirmation }: DaemonStatus): string[] {
+  if (confirmation === undefined) return [];
+  return [`ON TRIAL: rolled back in ${confirmation.secondsLeft} s unless \`rampart confirm\` comes before`];
 }
 
 function stagedLines({ staged }: DaemonStatus): string[] {

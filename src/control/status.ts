@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { RampartError } from "../errors/rampart-error.ts";
+import { confirmation } from "./plan.ts";
 
 const counter = z.number().int().nonnegative();
 
@@ -52,6 +53,8 @@ const schema = z.object({
       savedAt: z.string().optional(),
     })
     .optional(),
+  /** A set is in force on trial, and rolled back when the time is up; absent where none is. */
+  confirmation: confirmation.optional(),
   warnings: z.array(z.string()),
 });
 

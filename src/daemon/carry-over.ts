@@ -16,9 +16,7 @@ import { Protocol } from "../packet/protocol.ts";
 import { PacketView } from "../packet/view.ts";
 import { Classifier } from "../tables/classifier.ts";
 import { PROGRAM_KINDS, ProgramKind, RuleAction, type Compilation } from "../tables/compiled.ts";
-
-/** Bits of enum ip_conntrack_status: the tuple was or is to be translated. */
-const NAT_STATUS = (1 << 4) | (1 << 5);
+import { addressKey, isTranslated, loadConntrackEntry } from "./conntrack-entry.ts";
 
 export interface CarryOver {
   readonly native: NativeBinding;
@@ -83,10 +81,10 @@ class ConnectionJudge {
 
   /** Does every endpoint that could govern the connection allow it? */
   allows(batch: ConntrackBatch, i: number): boolean {
-    if (this.#hosts === undefined || (batch.status[i] & NAT_STATUS) !== 0) return false;
-    this.#load(batch, i);
-    const source = this.#address(0);
-    const destination = this.#address(4);
+    if (this.#hosts === undefined || isTranslated(batch, i)) return false;
+    loadConntrackEntry(this.#view, batch, i);
+    const source = addressKey(this.#view, 0);
+    const destination = addressKey(this.#view, 4);
     const from = this.#local.has(source);
     const to = this.#local.has(destination);
     if ((from && to) || this.#workloads.has(source) || this.#workloads.has(destination)) return false;
@@ -106,46 +104,4 @@ class ConnectionJudge {
     }
     return true;
   }
-
-  /** The address in words[word .. word + 4) as the sets have it. */
-  #address(word: number): string {
-    const { words, family } = this.#view;
-    let value = 0n;
-    for (let w = word; w < word + 4; w++) value = (value << 32n) | BigInt(words[w]);
-    return `${family}:${value}`;
-  }
-
-  #load(batch: ConntrackBatch, i: number): void {
-    const view = this.#view;
-    view.clear();
-    view.family = batch.family[i];
-    view.protocol = batch.protocol[i];
-    loadAddress(view.words, 0, batch.source, i, view.family);
-    loadAddress(view.words, 4, batch.destination, i, view.family);
-    switch (view.protocol) {
-      case Protocol.TCP:
-      case Protocol.UDP:
-      case Protocol.UDPLITE:
-      case Protocol.SCTP:
-        view.hasPorts = 1;
-        view.sourcePort = batch.sourcePort[i];
-        view.destinationPort = batch.destinationPort[i];
-        break;
-      case Protocol.ICMP:
-      case Protocol.ICMPV6:
-        view.hasIcmp = 1;
-        view.icmpType = batch.icmpType[i];
-        view.icmpCode = batch.icmpCode[i];
-        view.icmpId = batch.icmpId[i];
-        break;
-    }
-  }
-}
-
-/** Entry i's 16 bytes, network order, an IPv4 address in the first four. */
-function loadAddress(words: Uint32Array, at: number, bytes: Uint8Array, i: number, family: number): void {
-  const word = (offset: number): number =>
-    ((bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]) >>> 0;
-  if (family === 4) words[at + 3] = word(i * 16);
-  else for (let w = 0; w < 4; w++) words[at + w] = word(i * 16 + w * 4);
 }

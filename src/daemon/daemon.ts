@@ -38,9 +38,10 @@ import { HandoverGiving } from "./handover-giving.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
+import { reportLoad } from "./load-report.ts";
 import type { LogOutput } from "./log-output.ts";
 import { MemoryRelease } from "./memory-release.ts";
-import { readMetrics } from "./metrics-source.ts";
+import { type MetricsSources, readMetrics } from "./metrics-source.ts";
 import { OverloadWatch } from "./overload-watch.ts";
 import { isPolicyFault } from "./policy-error.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
@@ -54,6 +55,8 @@ import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
 import { TapFeed } from "./tap-feed.ts";
+import { Trial } from "./trial.ts";
+import { trialHandlers } from "./trial-handlers.ts";
 import { UnreadPackets } from "./unread-packets.ts";
 
 const OUTPUT_NAT_INTERVAL_MS = 5000;
@@ -82,6 +85,7 @@ export class Daemon {
   readonly #source: PolicySource;
   readonly #state: DaemonState;
   readonly #lastGood: LastGoodStore;
+  readonly #trial: Trial;
   readonly #ledger = new RuleHitLedger();
   readonly #staged = new StagedDecisionLedger();
   readonly #pool: WorkerPool;
@@ -123,6 +127,15 @@ export class Daemon {
       directory: settings.stateDirectory,
       onFailure: (error) => this.#warn(error.code, formatError(error)),
     });
+    this.#trial = new Trial({
+      state: this.#state,
+      log,
+      source: this.#source,
+      lastGood: this.#lastGood,
+      enforcer: () => this.#enforcer,
+      enforce: (loaded, reason) => this.#bringIntoForce(loaded, reason),
+      reloadFiles: () => void this.reload("files"),
+    });
     this.#guard = new HookGuard({
       log,
       state: this.#state,
@@ -142,6 +155,7 @@ export class Daemon {
       pool: this.#pool,
       enforcer: () => this.#enforcer,
       backend: settings.queue.backend,
+      applying: () => this.#trial.underWay,
       onTaken: (pid) => {
         notifyService(this.#native, `MAINPID=${pid}`);
         setImmediate(() => void this.#leave(pid).catch(options.onFatal));
@@ -155,8 +169,9 @@ export class Daemon {
     try {
       // Before the first load, so that no change falls between the two.
       if (this.#settings.policy.watch) await this.#watchFiles();
+      this.#trial.open();
       const loaded = this.#source.load();
-      this.#reportLoad(loaded);
+      reportLoad(this.#log, loaded);
       if (this.#options.takeover) await this.#sockets.beginTakeover();
       await this.#open();
       const errors = await this.#enforceAtStart(loaded);
@@ -180,13 +195,22 @@ export class Daemon {
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
-  async reload(reason: string): Promise<readonly RampartError[]> {
+  reload(reason: string): Promise<readonly RampartError[]> {
+    return this.#trial.reload(reason, () => this.#reload(reason));
+  }
+
+  async #reload(reason: string): Promise<readonly RampartError[]> {
     const loaded = this.#source.load();
-    this.#reportLoad(loaded);
-    if (loaded.errors.length > 0) {
-      this.#state.reloadFailed(loaded.errors.map(formatError));
-      this.#log.error({ reason, errors: loaded.errors.length }, "policy not changed: the new files have errors");
-      return loaded.errors;
+    reportLoad(this.#log, loaded);
+    const errors = this.#trial.objections(loaded, reason);
+    if (errors === "same") {
+      this.#state.filesAgain();
+      return [];
+    }
+    if (errors.length > 0) {
+      this.#state.reloadFailed(errors.map(formatError));
+      this.#log.error({ reason, errors: errors.length }, "policy not changed: the new files have errors");
+      return errors;
     }
     try {
       await this.#enforce(loaded, reason);
@@ -235,7 +259,7 @@ export class Daemon {
     this.#control = new ControlServer(
       control.socket,
       {
-        status: () => this.#readStatus(),
+        status: () => readStatus(this.#sources()),
         reload: async () => {
           const errors = await this.reload("control");
           return { generation: this.#state.generation, errors: errors.map(formatError) };
@@ -245,27 +269,19 @@ export class Daemon {
         handover: (params, stream) => this.#giving.begin(params, stream),
         "handover.queues": (params) => this.#giving.queues(params),
         "handover.done": () => this.#giving.done(),
+        ...trialHandlers({
+          trial: this.#trial,
+          settings: this.#settings,
+          native: this.#native,
+          pool: this.#pool,
+          enforcer: () => this.#enforcer,
+        }),
       },
       { onInternalError: (method, error) => this.#log.error({ method, err: error }, "control method failed") },
     );
     await this.#control.listen({ aside: this.#sockets.takingOver });
     if (metrics !== undefined) {
-      const registry = createRegistry(() =>
-        readMetrics({
-          state: this.#state,
-          pool: this.#pool,
-          enforcer: this.#enforcer,
-          installer: this.#installer,
-          ledger: this.#ledger,
-          staged: this.#staged,
-          tap: this.#tap,
-          lastGood: this.#lastGood,
-          guard: this.#guard,
-          watched: this.#queueWatch?.queues ?? [],
-          unread: this.#unread,
-          output: this.#options.output,
-        }),
-      );
+      const registry = createRegistry(() => readMetrics(this.#sources()));
       this.#metrics = new MetricsServer({
         ...metrics,
         registry,
@@ -359,13 +375,14 @@ export class Daemon {
 
   /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
   async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
-    const [first] = loaded.errors;
+    const errors = this.#trial.objections(loaded, "start");
+    const [first] = errors === "same" ? [] : errors;
     if (first !== undefined && this.#sockets.takingOver) {
-      throw new RampartError("RAMPART_E_HANDOVER", `the policy files have errors: ${formatError(first)}`, {
+      throw new RampartError("RAMPART_E_HANDOVER", `the policy files may not come into force: ${formatError(first)}`, {
         hint: "the daemon that runs goes on with the policy it has",
       });
     }
-    if (first !== undefined) return loaded.errors;
+    if (first !== undefined && errors !== "same") return errors;
     try {
       await this.#enforce(loaded, "start");
       return [];
@@ -393,13 +410,18 @@ export class Daemon {
   }
 
   async #fallBack({ inForce, loaded, spare, message }: Fallback, errors: readonly RampartError[]): Promise<void> {
-    this.#reportLoad(loaded);
+    reportLoad(this.#log, loaded);
     const enforced = await this.#enforcer.enforce(loaded.resources, { spare });
     this.#state.fellBack(enforced, inForce, this.#warningsOf(loaded, enforced), errors.map(formatError));
     this.#log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: this.#state.generation }, message);
   }
 
   async #enforce(loaded: LoadResult, reason: string): Promise<void> {
+    await this.#bringIntoForce(loaded, reason);
+    this.#lastGood.save(this.#source.textsOf(loaded));
+  }
+
+  async #bringIntoForce(loaded: LoadResult, reason: string): Promise<void> {
     const began = performance.now();
     const enforced = await this.#enforcer.enforce(loaded.resources);
     const durationMs = Math.round((performance.now() - began) * 10) / 10;
@@ -408,7 +430,6 @@ export class Daemon {
       { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",
     );
-    this.#lastGood.save(this.#source.textsOf(loaded));
     // The npm package's queue is read in this thread, which must not pause.
     if (this.#settings.queue.backend === "native") this.#memory.soon();
   }
@@ -491,22 +512,22 @@ export class Daemon {
     }
   }
 
-  #readStatus(): Promise<unknown> {
-    return readStatus({
+  #sources(): MetricsSources {
+    return {
       state: this.#state,
       pool: this.#pool,
       enforcer: this.#enforcer,
       installer: this.#installer,
+      ledger: this.#ledger,
       staged: this.#staged,
-    });
-  }
-
-  #reportLoad(loaded: LoadResult): void {
-    for (const error of loaded.errors) this.#log.error({ code: error.code, ...error.location }, formatError(error));
-    for (const { code, message, location, yaml } of loaded.warnings) {
-      const fields = { code, ...location, ...(yaml === undefined ? {} : { yaml }) };
-      this.#log.warn(fields, `${location.file}:${location.line}:${location.column}: ${message}`);
-    }
+      tap: this.#tap,
+      lastGood: this.#lastGood,
+      guard: this.#guard,
+      trial: this.#trial,
+      watched: this.#queueWatch?.queues ?? [],
+      unread: this.#unread,
+      output: this.#options.output,
+    };
   }
 
   #warn(code: string, message: string): void {
@@ -517,6 +538,7 @@ export class Daemon {
     for (const timer of this.#timers) clearInterval(timer);
     this.#queueWatch?.stop();
     this.#overload?.stop();
+    this.#trial.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
     clearTimeout(this.#interfaceTimer);

@@ -350,7 +350,12 @@ function hookScopes({ local, forward, preDNAT, untracked, workloads }: EndpointS
   return [local, forward, preDNAT, untracked, workloads?.prefixes, sources];
 }
 
-function walkSettings(resources: ResourceSet, node: string, { adoptOlder, keepEstablished }: HookConfig): WalkSettings {
+/** What the packet path has to know of a policy set besides its tables. */
+export function walkSettings(
+  resources: ResourceSet,
+  node: string,
+  { adoptOlder, keepEstablished }: Pick<HookConfig, "adoptOlder" | "keepEstablished">,
+): WalkSettings {
   const felix = effectiveFelix(resources, node);
   const actions = { Drop: HostAction.DROP, Accept: HostAction.ACCEPT, Return: HostAction.RETURN };
   return {

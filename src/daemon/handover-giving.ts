@@ -25,6 +25,8 @@ export interface HandoverGivingOptions {
   readonly pool: WorkerPool;
   readonly enforcer: () => Enforcer;
   readonly backend: "native" | "nfqueue";
+  /** A policy set waits for its confirmation. */
+  readonly applying: () => boolean;
   /** The new process enforces. */
   readonly onTaken: (pid: number) => void;
   /** This process shall stop, and then start its successor. */
@@ -59,7 +61,8 @@ export class HandoverGiving {
    * @throws RAMPART_E_RESTART, and this process goes on
    */
   async restart(): Promise<{ readonly queues: number }> {
-    const { backend, pool, onStartAgain } = this.#options;
+    const { backend, pool, applying, onStartAgain } = this.#options;
+    if (applying()) throw notRestarted(APPLYING, CONFIRM_FIRST);
     if (backend === "nfqueue") {
       if (isService()) throw notRestarted("queue.backend is nfqueue, whose queues cannot be handed over", SYSTEMCTL);
       setImmediate(onStartAgain);
@@ -81,6 +84,7 @@ export class HandoverGiving {
     const { backend, enforcer, pool, log } = this.#options;
     const pid = numberIn(params, "pid");
     if (this.#current !== undefined) throw refused("another process is taking over already", "wait until it has");
+    if (this.#options.applying()) throw refused(APPLYING, CONFIRM_FIRST);
     if (backend !== "native") {
       throw refused("queue.backend is nfqueue, whose queues cannot be handed over", "stop this daemon first");
     }
@@ -134,6 +138,8 @@ export class HandoverGiving {
   }
 }
 
+const APPLYING = "an apply is under way, or waits for its confirmation";
+const CONFIRM_FIRST = "first `rampart confirm` or `rampart rollback`";
 const SYSTEMCTL = "use `systemctl restart rampart`; new connections are dropped until it is back";
 
 function notRestarted(message: string, hint: string): RampartError {

@@ -55,6 +55,11 @@ export function encodeSet(texts: readonly PolicyText[]): EncodedSet {
   return { digest, chunks: [header, ...chunks], bytes: header.length + length };
 }
 
+/** Equal digests: the same files with the same texts. */
+export function setDigest(texts: readonly PolicyText[]): string {
+  return encodeSet(texts).digest;
+}
+
 /** Reads what `encodeSet` wrote; throws nothing, whatever the bytes are. */
 export function decodeSet(bytes: Buffer): DecodedSet {
   const header = lineAt(bytes, 0);

@@ -1,18 +1,22 @@
 /**
- * Keeps the policy set in force on disk, in one file of the state directory.
+ * Keeps a policy set on disk, in one file of the state directory: the set in
+ * force, or one of `apply` (daemon/trial.ts).
  * The file is always a whole set, the old one or the new one, also when the
  * power fails in the middle of a write. A set that cannot be written is
  * counted and told, and never a reason not to enforce it.
  */
 import { constants, mkdirSync } from "node:fs";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as yieldToEvents } from "node:timers/promises";
 import { RampartError } from "../errors/rampart-error.ts";
 import type { PolicyText } from "../resources/load.ts";
 import { decodeSet, encodeSet, LAST_GOOD_BYTES } from "./last-good-format.ts";
 
-const FILE = "last-good";
+/** The set in force; what somebody wants applied; what was in force before the last apply. */
+export const LAST_GOOD_FILE = "last-good";
+export const CANDIDATE_FILE = "candidate";
+export const PREVIOUS_FILE = "previous";
 const PART_BYTES = 1024 * 1024;
 const OTHERS_WRITE = 0o022;
 /** A pipe would keep us waiting, and a link lead elsewhere. */
@@ -29,6 +33,8 @@ export type StoredState = { readonly set: StoredSet } | { readonly absent: true 
 export interface LastGoodStoreOptions {
   /** Made with mode 0700 if its parent is there. */
   readonly directory: string;
+  /** Name of the file in it; default LAST_GOOD_FILE. */
+  readonly file?: string;
   /** Bytes of the file at most; default LAST_GOOD_BYTES. */
   readonly limit?: number;
   readonly onFailure: (error: RampartError) => void;
@@ -46,8 +52,8 @@ export class LastGoodStore {
   #failures = 0;
   #current = false;
 
-  constructor({ directory, limit = LAST_GOOD_BYTES, onFailure }: LastGoodStoreOptions) {
-    this.file = join(directory, FILE);
+  constructor({ directory, file = LAST_GOOD_FILE, limit = LAST_GOOD_BYTES, onFailure }: LastGoodStoreOptions) {
+    this.file = join(directory, file);
     this.#directory = directory;
     this.#limit = limit;
     this.#onFailure = onFailure;
@@ -61,6 +67,26 @@ export class LastGoodStore {
   /** True when the file holds the set that was saved last. */
   get current(): boolean {
     return this.#current;
+  }
+
+  /** Of the set on disk, as far as we have read or written it (setDigest). */
+  get digest(): string | undefined {
+    return this.#digest;
+  }
+
+  /**
+   * Gives the set on disk a second name in the directory, in place of what has that name. It stays the same set when
+   * the first name gets another one. @throws where there is no file, or no right.
+   */
+  async keepAs(name: string): Promise<void> {
+    const target = join(this.#directory, name);
+    const temporary = `${target}.new`;
+    await rm(temporary, { force: true });
+    await link(this.file, temporary);
+    await rename(temporary, target);
+    // rename(2) leaves both names where they are one file already.
+    await rm(temporary, { force: true });
+    await syncDirectory(this.#directory);
   }
 
   /** What is on disk. `problem` is RAMPART_W_LAST_GOOD: there is a file, and it cannot be used. */
@@ -138,18 +164,16 @@ export class LastGoodStore {
     const handle = await open(temporary, "wx", 0o600);
     try {
       for (const part of largeParts(chunks)) await handle.writeFile(part);
+      // A command run as root writes for a daemon that may be another user.
+      const { uid, gid } = await stat(this.#directory);
+      if (process.geteuid?.() === 0 && uid !== 0) await handle.chown(uid, gid);
       await handle.sync();
     } finally {
       await handle.close();
     }
     this.#digest = undefined;
     await rename(temporary, this.file);
-    const directory = await open(this.#directory);
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await syncDirectory(this.#directory);
     this.#digest = digest;
   }
 
@@ -172,6 +196,15 @@ function* largeParts(chunks: readonly Buffer[]): Generator<Buffer> {
     yield Buffer.concat(chunks.slice(from, index + 1));
     from = index + 1;
     bytes = 0;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 

@@ -28,7 +28,8 @@ export interface MetricsSources extends StatusSources {
 }
 
 export async function readMetrics(sources: MetricsSources): Promise<MetricsSnapshot> {
-  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, watched, unread, output } = sources;
+  const { state, pool, enforcer, installer, ledger, staged, tap, lastGood, guard, trial } = sources;
+  const { watched, unread, output } = sources;
   const [conntrack, rules] = await Promise.all([readConntrackUsage(), installer.counters()]);
   const { source } = state.inForce;
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
@@ -74,6 +75,7 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     events: { lost: sum("eventsLost") },
     tap: { subscribers: tap?.hub.subscribers ?? 0, lost: sum("tapLost") + (tap?.hub.lost ?? 0) },
     fallback: source === "files" ? undefined : source,
+    trial: { secondsLeft: trial.confirmation?.secondsLeft, ended: trial.counts },
     lastGood: { stored: lastGood.current || source === "last-good", failures: lastGood.failures },
     hooks: {
       byCause: hookAlarms.map((cause) => ({

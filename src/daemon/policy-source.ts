@@ -2,11 +2,11 @@
  * Where policies come from. Files and directories are the first source; a
  * source only loads and tells of changes, it never applies anything.
  */
-import { dirname, relative } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Settings } from "../config/settings.ts";
 import { type LoadResult, type PolicyText, ResourceLoader } from "../resources/load.ts";
 import { loadOptions } from "./load-options.ts";
+import { PolicyNames } from "./policy-names.ts";
 
 /** Changes that never end are loaded all the same, after this many quiet times. */
 const LONGEST_WAIT = 5;
@@ -45,8 +45,8 @@ export class FilePolicySource implements PolicySource {
 
   /** Relative to the directory that all policy paths are in. */
   textsOf({ texts }: LoadResult): PolicyText[] {
-    const above = this.#paths.map((path) => dirname(path)).reduce(commonDirectory);
-    return texts.map(({ file, text }) => ({ file: relative(above, file), text }));
+    const names = new PolicyNames(this.#paths);
+    return texts.map(({ file, text }) => ({ file: names.nameOf(file), text }));
   }
 
   async watch(onChange: () => void, onError: (error: unknown) => void): Promise<void> {
@@ -78,10 +78,4 @@ export class FilePolicySource implements PolicySource {
     clearTimeout(this.#timer);
     await this.#watcher?.close();
   }
-}
-
-function commonDirectory(a: string, b: string): string {
-  let common = a;
-  while (relative(common, b).startsWith("..")) common = dirname(common);
-  return common;
 }

@@ -80,6 +80,12 @@ export class DaemonState {
     this.followed(enforced);
   }
 
+  /** The policy files were read and hold what is in force. */
+  filesAgain(): void {
+    this.#inForce = { source: "files" };
+    this.#lastReload = { at: new Date().toISOString(), ok: true, durationMs: 0, errors: [] };
+  }
+
   /** The same policies, on other interfaces perhaps. */
   followed(enforced: Enforced): void {
     this.#generation = enforced.compilation.tables.generation;

@@ -7,6 +7,7 @@ import { readKernelQueues } from "../native/kernel-queues.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { stagedChanges, type StagedDecisionLedger } from "./staged-decisions.ts";
 import type { DaemonState } from "./state.ts";
+import type { Trial } from "./trial.ts";
 import { version } from "./version.ts";
 
 export interface StatusSources {
@@ -15,9 +16,10 @@ export interface StatusSources {
   readonly enforcer: Enforcer;
   readonly installer: HookInstaller;
   readonly staged: StagedDecisionLedger;
+  readonly trial: Trial;
 }
 
-export async function readStatus({ state, pool, enforcer, installer, staged }: StatusSources): Promise<DaemonStatus> {
+export async function readStatus({ state, pool, enforcer, installer, staged, trial }: StatusSources): Promise<DaemonStatus> {
   const stagedCounts = staged.read(enforcer.current?.compilation, (place) => pool.ruleHits(place));
   const kernel = new Map(readKernelQueues().map((queue) => [queue.queue, queue]));
   return {
@@ -52,6 +54,7 @@ export async function readStatus({ state, pool, enforcer, installer, staged }: S
     flows: pool.queues.reduce((sum, { counters }) => sum + counters.gauge("flows"), 0),
     lastReload: state.lastReload,
     inForce: state.inForce,
+    ...(trial.confirmation === undefined ? {} : { confirmation: trial.confirmation }),
     warnings: [...state.warnings],
   };
 }

@@ -65,6 +65,7 @@ interface Member {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
+  #connections: readonly SharedArrayBuffer[] = [];
   #tapRings: RecordRing[] = [];
   #closing = false;
 
@@ -76,6 +77,7 @@ export class WorkerPool {
   start(): void {
     const { workers, offload, firstQueue, flowCapacity, secondLane } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
+    this.#connections = blocks;
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
       const connections = own && { own, others: blocks.filter((block) => block !== own) };
@@ -119,6 +121,11 @@ export class WorkerPool {
 
   get queues(): readonly { queue: number; counters: WorkerCounters }[] {
     return this.#members;
+  }
+
+  /** The workers' connection tables (flow/connection-memory.ts), to read only; none with offload. */
+  get connectionMemory(): readonly SharedArrayBuffer[] {
+    return this.#connections;
   }
 
   /** A count of the tables in force (hit-counts.ts), summed over the workers. */

@@ -60,6 +60,41 @@ export function writeConnectionKey(key: Uint32Array, view: PacketView, domain: n
   return turned;
 }
 
+/**
+ * The other way round: fills `view` with the direction of the key at keys[at ..] whose source is the first end
+ * (`orientation` 0) or the second (1), and returns the domain. Of an ICMP query the first end is the one that asks.
+ */
+export function readConnectionKey(keys: Uint32Array, at: number, orientation: number, view: PacketView): number {
+  view.clear();
+  const about = keys[at + PROTOCOL];
+  view.protocol = about & 0xff;
+  view.family = (about >>> 8) & 0xff;
+  view.hasIcmp = (about >>> 16) & 1;
+  view.hasPorts = (about >>> 17) & 1;
+  const ports = keys[at + PORTS];
+  if (view.hasIcmp === 1) {
+    view.icmpId = ports >>> 16;
+    view.icmpType = (ports >>> 8) & 0xff;
+    view.icmpCode = ports & 0xff;
+    if (orientation === 1) view.icmpType = counterpart(view);
+  } else {
+    view.sourcePort = orientation === 0 ? ports >>> 16 : ports & 0xffff;
+    view.destinationPort = orientation === 0 ? ports & 0xffff : ports >>> 16;
+  }
+  const first = orientation * 4;
+  const second = 4 - first;
+  view.words[first + 3] = keys[at + FIRST_LOW];
+  view.words[second + 3] = keys[at + SECOND_LOW];
+  // Words that a key of IPv4 does not use may hold what was in the slot before.
+  if (view.family === 6) {
+    for (let i = 0; i < 3; i++) {
+      view.words[first + i] = keys[at + REST + i];
+      view.words[second + i] = keys[at + REST + 3 + i];
+    }
+  }
+  return about >>> 20;
+}
+
 /** Words of the view's key that tell it from others of its family. */
 export function connectionKeyLength(view: PacketView): number {
   return view.family === 4 ? IPV4_CONNECTION_WORDS : CONNECTION_WORDS;

@@ -326,4 +326,21 @@ const DEFINITIONS: readonly Definition[] = [
     help: "Policy sets that were enforced but could not be kept on disk.",
     rows: (s) => [[s.lastGood.failures]],
   },
+  {
+    type: "gauge",
+    name: "rampart_confirmation_seconds_left",
+    help: "Time left to confirm the policy set that is in force on trial; absent when there is none.",
+    rows: (s) => [[s.trial.secondsLeft]],
+  },
+  {
+    type: "counter",
+    name: "rampart_trials_total",
+    help: "Policy sets applied on trial, by how that ended: confirmed, rolled back when asked, or when the time was up.",
+    labels: ["outcome"],
+    rows: (s) => [
+      [s.trial.ended.confirmed, { outcome: "confirmed" }],
+      [s.trial.ended.asked, { outcome: "rolled-back" }],
+      [s.trial.ended.expired, { outcome: "expired" }],
+    ],
+  },
 ];

@@ -88,6 +88,11 @@ export interface MetricsSnapshot {
   readonly tap: { readonly subscribers: number; readonly lost: number };
   /** What is in force in place of policy files with errors; undefined: they are. */
   readonly fallback: "last-good" | "closed" | "open" | undefined;
+  /** A set on trial: the time to confirm it in, undefined if there is none; and how earlier trials ended. */
+  readonly trial: {
+    readonly secondsLeft: number | undefined;
+    readonly ended: Readonly<Record<"confirmed" | "expired" | "asked", number>>;
+  };
   /** The set in force as it is kept on disk. */
   readonly lastGood: { readonly stored: boolean; readonly failures: number };
   /** Verifications of the kernel rules, by what led to them, and those that found them changed and put them back. */

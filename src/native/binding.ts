@@ -131,6 +131,8 @@ export interface ConntrackBatch {
   readonly status: Uint32Array;
   /** Conntrack id (CTA_ID). */
   readonly id: Uint32Array;
+  /** Of TCP, enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h); 0 for other protocols. */
+  readonly tcpState: Uint8Array;
 }
 
 export interface NativeConntrack {

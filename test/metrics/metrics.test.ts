@@ -62,6 +62,7 @@ const SNAPSHOT: MetricsSnapshot = {
   tap: { subscribers: 1, lost: 23 },
   fallback: "last-good",
   lastGood: { stored: true, failures: 27 },
+  trial: { secondsLeft: 28, ended: { confirmed: 29, expired: 30, asked: 31 } },
   hooks: { byCause: [{ cause: "notified", verifications: 28, repairs: 24 }], unfilteredSeconds: 1.5 },
 };
 
@@ -84,6 +85,8 @@ async function serve(options: Partial<MetricsServerOptions> = {}): Promise<strin
   servers.push(server);
   return `http://127.0.0.1:${await server.listen()}`;
 }
+
+const NOTHING_READ = { conntrack: undefined, trial: { ...SNAPSHOT.trial, secondsLeft: undefined } };
 
 /** Samples of a page by "name{labels}", read the way a scraper does. */
 function samples(page: string): Map<string, number> {
@@ -122,6 +125,9 @@ describe("/metrics", () => {
     expect(page.get('rampart_build_info{version="1.2.3"}')).toBe(1);
     expect(page.get('rampart_hooks_repaired_total{cause="notified"}')).toBe(24);
     expect(page.get('rampart_hook_verifications_total{cause="notified"}')).toBe(28);
+    expect(page.get('rampart_trials_total{outcome="confirmed"}')).toBe(29);
+    expect(page.get('rampart_trials_total{outcome="expired"}')).toBe(30);
+    expect(page.get('rampart_trials_total{outcome="rolled-back"}')).toBe(31);
     const plain = Object.fromEntries([...page].filter(([name]) => name.startsWith("rampart_") && !name.includes("{")));
     expect(plain).toEqual({
       rampart_generation: 17,
@@ -145,6 +151,7 @@ describe("/metrics", () => {
       rampart_last_good_in_force: 1,
       rampart_last_good_stored: 1,
       rampart_last_good_failures_total: 27,
+      rampart_confirmation_seconds_left: 28,
       rampart_hooks_unfiltered_seconds_total: 1.5,
     });
   });
@@ -171,10 +178,11 @@ describe("/metrics", () => {
   });
 
   it("leaves out what cannot be read instead of showing 0", async () => {
-    const registry = createRegistry(() => Promise.resolve({ ...SNAPSHOT, conntrack: undefined }));
+    const registry = createRegistry(() => Promise.resolve({ ...SNAPSHOT, ...NOTHING_READ }));
     const page = await scrape(await serve({ registry }));
     expect(page.has("rampart_conntrack_entries")).toBe(false);
     expect(page.has("rampart_conntrack_entries_max")).toBe(false);
+    expect(page.has("rampart_confirmation_seconds_left")).toBe(false);
     expect(page.get('rampart_queue_pending_packets{queue="100"}')).toBe(3);
     expect(page.has('rampart_queue_pending_packets{queue="101"}')).toBe(false);
     expect(page.get('rampart_queue_packets_total{queue="101"}')).toBe(60);

@@ -33,6 +33,7 @@ static struct conntrack_batch new_batch(void) {
       .mark = memory_of(size * sizeof(uint32_t), 0xff),
       .status = memory_of(size * sizeof(uint32_t), 0xff),
       .id = memory_of(size * sizeof(uint32_t), 0xff),
+      .tcp_state = memory_of(size, 0xff),
   };
 }
 

@@ -1,0 +1,383 @@
+/**
+ * `rampart apply` and its kin on real packets: in force when it returns, and
+ * the way back, by itself, by command and over a crash.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { controlRequest } from "../../src/control/client.ts";
+import type { ApplyPlan } from "../../src/control/plan.ts";
+import { startRampart } from "../../src/sandbox/daemon.ts";
+import type { RampartProcess, SettingsOverlay } from "../../src/sandbox/daemon.ts";
+import type { RunResult } from "../../src/sandbox/host.ts";
+import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
+import { allowPorts, ETH0 } from "./support/documents.ts";
+import { expectConnects, expectDropped, FAMILIES, Lab } from "./support/lab.ts";
+
+const SILENCE_MS = 500;
+/** In force at first: 8080 and 9000, and 8081 from here. */
+const WEB = allowPorts("web", "ingress", 8080, 9000) + allowPorts("out", "egress", 8081);
+const FIRST = { "endpoint.yaml": ETH0, "web.yaml": WEB };
+/** What is applied: 8081 in its place. */
+const OTHER = allowPorts("other", "ingress", 8081);
+const { shield } = FAMILIES[0]!;
+
+let lab: Lab;
+let rampart: RampartProcess;
+/** A directory with the set that has 8081. */
+let candidate: string;
+
+beforeAll(async () => {
+  lab = await Lab.create();
+});
+afterAll(() => lab.destroy());
+beforeEach(() => {
+  candidate = mkdtempSync(join(tmpdir(), "rampart-candidate-"));
+  writeFileSync(join(candidate, "endpoint.yaml"), ETH0);
+  writeFileSync(join(candidate, "other.yaml"), OTHER);
+});
+afterEach(async () => {
+  rmSync(candidate, { recursive: true, force: true });
+  await rampart.uninstall();
+});
+
+async function start(settings: SettingsOverlay = {}): Promise<void> {
+  rampart = await startRampart(lab.shield, { policies: FIRST, settings });
+}
+
+function run(...args: string[]): Promise<RunResult> {
+  return rampart.command(args);
+}
+
+/** What the command prints on stdout. */
+async function succeeds(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
+  return stdout;
+}
+
+/** What it prints on stderr. */
+async function fails(code: number, ...args: string[]): Promise<string> {
+  const result = await run(...args);
+  expect(result).toMatchObject({ code });
+  return result.stderr;
+}
+
+/** Each of the sets allows what the other one denies. */
+async function expectSet(which: "first" | "other"): Promise<void> {
+  await expectConnects(lab.client, shield, which === "first" ? 8080 : 8081);
+}
+
+/** The same, and that nothing else is allowed. */
+async function expectOnly(which: "first" | "other"): Promise<void> {
+  await expectSet(which);
+  await expectDropped(lab.client, shield, which === "first" ? 8081 : 8080);
+}
+
+function policyFiles(): string[] {
+  return readdirSync(rampart.policyDirectory).toSorted();
+}
+
+async function onTrial(): Promise<boolean> {
+  const status = await rampart.status();
+  return status["confirmation"] !== undefined;
+}
+
+async function endings(outcome: "confirmed" | "rolled-back" | "expired"): Promise<number> {
+  return rampart.metric("rampart_trials_total", { outcome });
+}
+
+async function lines(): Promise<string> {
+  return rampart.logs().map((line) => `${line["level"]} ${line.msg}`).join("\n");
+}
+
+describe("a set from elsewhere", () => {
+  test("is in force when apply returns, is what the files say, and outlives a crash; rollback brings back the one before", async () => {
+    await start();
+    const printed = await succeeds("apply", candidate);
+    expect(printed).toMatch(/^\+ GlobalNetworkPolicy other \(tier default\)$/m);
+    expect(printed).toMatch(/^- GlobalNetworkPolicy web \(tier default\)$/m);
+    expect(printed).toMatch(/^generation \d+ in force$/m);
+    await expectSet("other");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+    expect(readFileSync(join(rampart.policyDirectory, "other.yaml"), "utf8")).toBe(OTHER);
+    const replaced = join(rampart.stateDirectory, "replaced", "policy.d", "web.yaml");
+    expect(readFileSync(replaced, "utf8")).toBe(WEB);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+    expect(await succeeds("diff", candidate)).toMatch(/^no resource changes$/m);
+    await rampart.kill();
+    await rampart.start();
+    await expectOnly("other");
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
+
+    expect(await succeeds("rollback")).toMatch(/^rolled back: generation \d+ in force$/m);
+    await expectSet("first");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    expect(await fails(1, "rollback")).toMatch(/RAMPART_E_APPLY_NONE there is nothing to roll back to/);
+  });
+
+  test("with an error changes nothing, and the error has its place", async () => {
+    await start();
+    const file = join(candidate, "other.yaml");
+    writeFileSync(file, OTHER.replace("Allow", "Alow"));
+    const before = await rampart.generation();
+    expect(await fails(1, "apply", candidate)).toMatch(new RegExp(`^${file}:\\d+:\\d+: RAMPART_E_`));
+    expect(await fails(1, "apply", join(candidate, "absent"))).toMatch(/RAMPART_E_FILE_MISSING/);
+    expect(await fails(1, "apply", join(rampart.policyDirectory, "web.yaml"))).toMatch(/RAMPART_E_APPLY_TARGET/);
+    expect(await rampart.generation()).toBe(before);
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    await expectSet("first");
+  });
+
+  test("whose files were not written before a crash is enforced all the same, and the state is told", async () => {
+    await start();
+    await succeeds("diff", candidate);
+    // As the command does, and then dies.
+    const { socket, digest } = await candidateFile();
+    expect(await controlRequest(socket, "apply", { digest })).toMatchObject({ install: true });
+    expect(await fails(1, "apply", candidate)).toMatch(/RAMPART_E_APPLY_PENDING/);
+    await rampart.kill();
+    await rampart.start();
+    await expectSet("other");
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "last-good" }, lastReload: { ok: false } });
+    expect(await lines()).toMatch(/error .*RAMPART_E_APPLY_FILES .*writing them was interrupted/);
+    await succeeds("apply", candidate);
+    expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+    await expectSet("other");
+  });
+});
+
+describe("when apply returns", () => {
+  test.each(["connmark", "none"])("no forbidden connection speaks, whichever side tries, with offload %s", async (offload) => {
+    await start({ datapath: { offload } });
+    const all = [];
+    const tuples = [];
+    for (const family of FAMILIES) {
+      for (let i = 0; i < 10; i++) {
+        const sourcePort = 40_000 + i + (offload === "none" ? 100 : 0) + (family.family === "IPv6" ? 50 : 0);
+        const [from, source, to, port] =
+          i < 8 ? [lab.client, family.client, family.shield, 8080] : [lab.shield, family.shield, family.client, 8081];
+        const protocol = i < 3 ? "udp" : "tcp";
+        all.push(await (protocol === "tcp" ? openTcp : openUdp)(from, to, port, { sourcePort }));
+        tuples.push(expect.objectContaining({ protocol, source, sourcePort, destination: to, destinationPort: port }));
+      }
+    }
+    for (const each of all) expect(await each.exchange("before")).toMatchObject({ line: "before" });
+
+    const plan = JSON.parse(await succeeds("diff", candidate, "--json")) as ApplyPlan;
+    // Others are those of earlier tests whose end was not heard of.
+    expect(plan.forecast?.listed).toEqual(expect.arrayContaining(tuples));
+    expect(plan.forecast?.cut).toBe(plan.forecast?.listed.length);
+    for (const { destinationPort, by, endpoint } of plan.forecast?.listed ?? []) {
+      expect([by, endpoint]).toEqual([destinationPort === 8080 ? "end of tier default" : "no-policy", "shield-eth0"]);
+    }
+
+
+    const before = { returned: false };
+    const talk = all.map(async (each, i) => {
+      for (let n = 0; !before.returned; n++) await each.exchange(`${i} ${n}`, 100);
+    });
+    const printed = await succeeds("apply", candidate).finally(() => (before.returned = true));
+    // Sent now: nobody may hear of it.
+    await lab.server(lab.shield, 8080).speak("server, after");
+    await lab.server(lab.client, 8081).speak("server, after");
+    await Promise.all(talk);
+    const heard = await Promise.all(all.map(async (each) => [await each.exchange("after", SILENCE_MS), await each.listen(SILENCE_MS)]));
+    expect(printed).toMatch(/^\d+ of \d+ live connections would be cut:$/m);
+    expect(printed).toMatch(/^  tcp \[fd77::2\]:40\d+ -> \[fd77::1\]:8080, by end of tier default at shield-eth0$/m);
+    const after = heard.flat().filter(({ line }) => line.includes("after"));
+    expect(after).toEqual([]);
+    for (const each of all) await each.close();
+  });
+});
+
+describe("on trial", () => {
+  beforeEach(async () => {
+    await start();
+  });
+
+  test("a set that nobody confirms is rolled back by the daemon, and what it cut is allowed again", async () => {
+    const connection = await openTcp(lab.client, shield, 8080);
+    expect(await connection.exchange("before")).toMatchObject({ line: "before" });
+    expect(await succeeds("apply", candidate, "--confirm", "3s")).toMatch(/rolled back in 3 s unless `rampart confirm`/);
+    await expectConnects(lab.client, shield, 8081);
+    expect(await connection.exchange("cut", SILENCE_MS)).toMatchObject({ outcome: "timeout" });
+    await expect.poll(() => endings("expired"), { timeout: 10_000 }).toBe(1);
+    await expectOnly("first");
+    const again = await openTcp(lab.client, shield, 8080);
+    expect(await again.exchange("again")).toMatchObject({ line: "again" });
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+    expect(await lines()).toMatch(/warn nobody confirmed the set on trial: rolled back/);
+    expect(await fails(1, "confirm")).toMatch(/RAMPART_E_APPLY_NONE no set waits for a confirmation/);
+    for (const each of [connection, again]) await each.close();
+  });
+
+  test("a confirmed set stays, also over a restart, and the files say so", async () => {
+    await succeeds("apply", candidate, "--confirm", "5m");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    expect((await run("status")).stdout).toMatch(/ON TRIAL: rolled back in \d+ s unless `rampart confirm` comes before/);
+    expect(await rampart.metric("rampart_confirmation_seconds_left")).toBeGreaterThan(200);
+    expect(await succeeds("confirm")).toMatch(/^confirmed: generation \d+ in force$/m);
+    expect(await onTrial()).toBe(false);
+    expect(await rampart.metrics()).not.toMatch(/^rampart_confirmation_seconds_left /m);
+    expect(await endings("confirmed")).toBe(1);
+    expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+    await rampart.kill();
+    await rampart.start();
+    await expectSet("other");
+    await succeeds("rollback");
+    await expectSet("first");
+  });
+
+  test("holds off another apply and a reload; a change of files waits until it is over", async () => {
+    await succeeds("apply", candidate, "--confirm", "5m");
+    const generation = await rampart.generation();
+    expect(await fails(1, "apply", candidate)).toMatch(/RAMPART_E_APPLY_PENDING/);
+    expect(await fails(1, "reload")).toMatch(/RAMPART_E_APPLY_PENDING/);
+    rampart.writePolicy("web.yaml", allowPorts("web", "ingress", 8080, 8081));
+    await rampart.waitForLog("the noted change", ({ msg }) => /files changed; they are loaded when/.test(msg ?? ""));
+    expect(await rampart.generation()).toBe(generation);
+    await expectDropped(lab.client, shield, 8080);
+    await succeeds("rollback");
+    await expect.poll(() => rampart.logs().some((line) => line["reason"] === "files" && line.msg === "policy in force")).toBe(true);
+    await expectConnects(lab.client, shield, 8080);
+    await expectConnects(lab.client, shield, 8081);
+    expect(await endings("rolled-back")).toBe(1);
+  });
+
+  test("a daemon that is killed meanwhile starts with the set before, and says so", async () => {
+    await succeeds("apply", candidate, "--confirm", "5m");
+    await expectSet("other");
+    await rampart.kill();
+    await rampart.start();
+    await expectOnly("first");
+    expect(await onTrial()).toBe(false);
+    expect(await lines()).toMatch(/warn a set was on trial when the daemon ended; nobody confirmed it/);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
+  });
+});
+
+describe("files edited in place, and not watched", () => {
+  beforeEach(async () => {
+    await start({ policy: { watch: false } });
+    rampart.removePolicy("web.yaml");
+    rampart.writePolicy("other.yaml", OTHER);
+  });
+
+  test("are applied without a path, as a reload with a diff", async () => {
+    expect(await succeeds("diff")).toMatch(/^\+ GlobalNetworkPolicy other/m);
+    await expectSet("first");
+    await succeeds("apply", rampart.policyDirectory);
+    await expectSet("other");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+  });
+
+  test("and not confirmed: a start after a crash enforces the set before, until the files are put right", async () => {
+    await succeeds("apply", "--confirm", "5m");
+    await expectSet("other");
+    await rampart.kill();
+    await rampart.start();
+    await expectOnly("first");
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "last-good" }, lastReload: { ok: false } });
+    expect((await run("status")).stdout).toMatch(/DEGRADED: the LAST GOOD SET is in force/);
+    expect(await lines()).toMatch(/error RAMPART_E_UNCONFIRMED the policy files hold a set .* not confirmed/);
+    await succeeds("rollback");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+    await expectSet("first");
+  });
+
+  test("and not confirmed in time: the set before is in force, and who asks for the files gets them", async () => {
+    await succeeds("apply", "--confirm", "1s");
+    await expect.poll(() => endings("expired"), { timeout: 10_000 }).toBe(1);
+    await expectSet("first");
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "last-good" }, lastReload: { ok: false } });
+    await succeeds("reload");
+    await expectSet("other");
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+  });
+
+  test("and rolled back while on trial: the files are put back, the edited ones are kept", async () => {
+    await succeeds("apply", "--confirm", "5m");
+    await succeeds("rollback");
+    await expectSet("first");
+    expect(policyFiles()).toEqual(["endpoint.yaml", "web.yaml"]);
+    expect(readFileSync(join(rampart.stateDirectory, "replaced", "policy.d", "other.yaml"), "utf8")).toBe(OTHER);
+    expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
+  });
+});
+
+describe("the session it is run from", () => {
+  const SESSION = "10.77.0.2:50022-10.77.0.1:9000";
+  const SSH = "10.77.0.2 50022 10.77.0.1 9000";
+  const CLI = [process.execPath, "dist/cli/main.js"];
+
+  beforeEach(async () => {
+    await start();
+  });
+
+  test("is not cut, unless forced; a failsafe port is safe, and so is what the set allows", async () => {
+    const before = await rampart.generation();
+    const refusal = await run("apply", candidate, "--session", SESSION);
+    expect(refusal).toMatchObject({ code: 3, stderr: expect.stringMatching(/RAMPART_E_LOCKS_OUT .*from 10\.77\.0\.2 port 50022/) });
+    expect(await rampart.generation()).toBe(before);
+    await expectSet("first");
+    expect((await run("diff", candidate, "--session", "10.77.0.2:50022-10.77.0.1:22")).stderr).toBe("");
+    expect((await run("diff", candidate, "--session", "[fd77::2]:50022-[fd77::1]:8081")).stderr).toBe("");
+    expect((await run("diff", candidate)).stderr).toMatch(/RAMPART_W_SESSION_UNKNOWN/);
+    expect(await fails(1, "diff", candidate, "--session", "nonsense")).toMatch(/RAMPART_E_SESSION/);
+    await succeeds("apply", candidate, "--session", SESSION, "--force");
+    await expectSet("other");
+  });
+
+  test("is found in the environment, also of a parent process", async () => {
+    const apply = [...CLI, "apply", candidate, "--config", rampart.configFile];
+    const env = { SSH_CONNECTION: SSH };
+    expect(await lab.shield.run(apply, { env })).toMatchObject({ code: 3 });
+    // As sudo does.
+    const without = ["sh", "-c", 'env -u SSH_CONNECTION "$@"; exit $?', "sh", ...apply];
+    expect(await lab.shield.run(without, { env })).toMatchObject({ code: 3 });
+  });
+
+  test("is found by the connection that a parent process has accepted", async () => {
+    const script = `
+      const { execFile } = require("node:child_process");
+      const [file, ...args] = process.argv.slice(1);
+      require("node:net").createServer((socket) => {
+        socket.on("error", () => {});
+        execFile(file, args, (error, stdout, stderr) => socket.write((error?.code ?? 0) + " " + stderr));
+      }).listen(9000, "::");`;
+    const argv = [process.execPath, "-e", script, "--", ...CLI, "apply", candidate, "--config", rampart.configFile];
+    const server = lab.shield.spawn(argv);
+    try {
+      for (const family of FAMILIES) {
+        await expect.poll(() => tcpConnect(lab.client, family.shield, 9000), { timeout: 10_000 }).toBe("connected");
+        const session = await openTcp(lab.client, family.shield, 9000);
+        expect((await session.listen(30_000)).line).toMatch(/^3 RAMPART_E_LOCKS_OUT /);
+        await session.close();
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test("is asked whether to go on when it is a terminal", async () => {
+    const apply = [...CLI, "apply", candidate, "--config", rampart.configFile].join(" ");
+    const no = await lab.shield.run(["script", "-qec", apply, "/dev/null"], { input: "n\n" });
+    expect(no).toMatchObject({ code: 1, stdout: expect.stringMatching(/apply it\? \[y\/N\].*nothing was changed/s) });
+    const yes = await lab.shield.run(["script", "-qec", apply, "/dev/null"], { input: "y\n" });
+    expect(yes).toMatchObject({ code: 0 });
+    await expectSet("other");
+  });
+});
+
+/** The set that the last diff put where the daemon finds it. */
+async function candidateFile(): Promise<{ readonly socket: string; readonly digest: string }> {
+  const head = readFileSync(join(rampart.stateDirectory, "candidate"), "utf8").split("\n")[0] ?? "";
+  const { control } = JSON.parse(readFileSync(rampart.configFile, "utf8")) as { control: { socket: string } };
+  return { socket: control.socket, digest: /sha256:([0-9a-f]+)/.exec(head)?.[1] ?? "" };
+}
