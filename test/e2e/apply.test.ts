@@ -19,8 +19,8 @@ const SILENCE_MS = 500;
 /** In force at first: 8080 and 9000, and 8081 from here. */
 const WEB = allowPorts("web", "ingress", 8080, 9000) + allowPorts("out", "egress", 8081);
 const FIRST = { "endpoint.yaml": ETH0, "web.yaml": WEB };
-/** What is applied: 8081 in its place. */
-const OTHER = allowPorts("other", "ingress", 8081);
+/** What is applied: 8081 in its place; more text than a control message may have. */
+const OTHER = `# ${"policy ".repeat(20_000)}\n${allowPorts("other", "ingress", 8081)}`;
 const { shield } = FAMILIES[0]!;
 
 let lab: Lab;
