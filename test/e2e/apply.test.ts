@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { controlRequest } from "../../src/control/client.ts";
 import type { ApplyPlan } from "../../src/control/plan.ts";
-import { startRampart } from "../../src/sandbox/daemon.ts";
-import type { RampartProcess, SettingsOverlay } from "../../src/sandbox/daemon.ts";
+import { RampartProcess, startRampart } from "../../src/sandbox/daemon.ts";
+import type { SettingsOverlay } from "../../src/sandbox/daemon.ts";
 import type { RunResult } from "../../src/sandbox/host.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
 import { allowPorts, ETH0 } from "./support/documents.ts";
@@ -258,6 +258,21 @@ describe("on trial", () => {
     expect(await lines()).toMatch(/warn a set was on trial when the daemon ended; nobody confirmed it/);
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
   });
+});
+
+test("a trial after a start with broken files and no last good set ends where it began: closed", async () => {
+  rampart = new RampartProcess(lab.shield, { policies: { ...FIRST, "web.yaml": WEB.replace("Allow", "Alow") } });
+  await rampart.start();
+  await succeeds("apply", candidate, "--confirm", "1s");
+  await expect.poll(() => endings("expired"), { timeout: 10_000 }).toBe(1);
+  expect(await rampart.status()).toMatchObject({ inForce: { source: "closed" }, lastReload: { ok: false } });
+  await expectConnects(lab.client, shield, 22);
+  for (const port of [8080, 8081]) await expectDropped(lab.client, shield, port);
+  await succeeds("apply", candidate);
+  await expectSet("other");
+  expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+  expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+  expect(await fails(1, "rollback")).toMatch(/RAMPART_E_APPLY_NONE/);
 });
 
 describe("files edited in place, and not watched", () => {
