@@ -74,6 +74,8 @@ async function apply(path: string | undefined, options: ApplyOptions): Promise<v
   process.stdout.write(`generation ${outcome.generation} in force\n`);
   if (outcome.secondsLeft !== undefined) {
     process.stdout.write(`it is rolled back in ${outcome.secondsLeft} s unless \`rampart confirm\` comes before\n`);
+  } else if (options.confirm !== undefined) {
+    process.stdout.write("it was in force before, so there is nothing to confirm\n");
   }
   await installPolicyFiles(options, where, outcome);
 }

@@ -19,6 +19,7 @@ import type { WalkSettings } from "../datapath/published.ts";
 import { Domain } from "../flow/connection-key.ts";
 import { ConnectionListing } from "../flow/connection-listing.ts";
 import type { NativeBinding, NativeInterface } from "../native/binding.ts";
+import { reverse } from "../packet/reverse.ts";
 import { PacketView } from "../packet/view.ts";
 import { describeLabel } from "../policy/policy-label.ts";
 import type { Compilation } from "../tables/compiled.ts";
@@ -166,6 +167,15 @@ class SetWalk {
     const accepted = walk.verdict === OutcomeVerdict.ACCEPT;
     // As a reply's walk, because that one asks the preDNAT hook itself.
     walk.walk(step, view, from, to, accepted, !accepted);
+    return !this.#denies() && this.#answered({ step, from, to }, view);
+  }
+
+  /** Untracked policy knows no connections: it judges the answers, too. */
+  #answered({ step, from, to }: Way, view: PacketView): boolean {
+    const back = step === WalkStep.INPUT ? WalkStep.UNTRACKED_OUT : WalkStep.UNTRACKED_IN;
+    reverse(view);
+    this.#walk.walk(back, view, to, from, false, false);
+    reverse(view);
     return !this.#denies();
   }
 

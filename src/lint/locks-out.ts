@@ -13,6 +13,7 @@ import type { Interface } from "../policy/endpoint-choice.ts";
 import { walkPacket } from "../policy/journey.ts";
 import type { Judgement } from "../policy/judgement.ts";
 import { policyLabel } from "../policy/policy-label.ts";
+import { judgeUntracked } from "../policy/walk.ts";
 import { IMPLIED_LOCATION } from "../resources/inventory.ts";
 import { TCP } from "../resources/protocol.ts";
 import type { ResourceSet } from "../resources/types.ts";
@@ -44,12 +45,21 @@ export function lintLocksOut(set: ResourceSet, { node, interfaces, session }: Ho
   const walks = arrivals(set, node, interfaces, session.server)
     .map(({ name, all, known }) => {
       const choice = chooseEndpoints(set, node, all);
-      return { known, ...walkPacket(set, node, choice, { packet, inInterface: name, outInterface: undefined }) };
+      const walk = walkPacket(set, node, choice, { packet, inInterface: name, outInterface: undefined });
+      // Untracked policy knows no connections: it judges the answers, too.
+      const answer = judgeUntracked(set, node, choice, name, "egress", answerTo(packet));
+      if (walk.verdict === "deny" || answer.verdict !== "deny") return { known, ...walk };
+      return { known, verdict: answer.verdict, hooks: [{ judgement: answer }] };
     })
     .filter(({ known, hooks }) => known || hooks.some(({ judgement }) => judgement.steps.length > 0));
   if (walks.length === 0 || !walks.every(({ verdict }) => verdict === "deny")) return [];
   const judgement = walks[0]?.hooks.at(-1)?.judgement;
   return judgement === undefined ? [] : [warning(set, session, node, judgement)];
+}
+
+function answerTo(packet: PolicyPacket): PolicyPacket {
+  const { source, destination, sourcePort, destinationPort } = packet;
+  return { ...packet, source: destination, destination: source, sourcePort: destinationPort, destinationPort: sourcePort };
 }
 
 interface Arrival {

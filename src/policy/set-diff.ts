@@ -4,6 +4,7 @@
  * stands in a file is no content. Sorted, so that equal sets of changes read
  * the same.
  */
+import { IMPLIED_LOCATION } from "../resources/inventory.ts";
 import type { ResourceSet } from "../resources/types.ts";
 
 export interface FieldChange {
@@ -37,7 +38,7 @@ interface Named {
 /** Not contents: the first is a place, the others are said already. */
 const NOT_CONTENT = new Set(["location", "kind", "name", "namespace"]);
 /** Shown first, because they say whose word counts. */
-const FIRST = ["tier", "order"];
+const FIRST = ["tier", "order", "selector"];
 const LONGEST_VALUE = 60;
 
 /** The changes that lead from one set to the other. */
@@ -77,7 +78,8 @@ function inventory(set: ResourceSet): Map<string, Named> {
   for (const each of [...set.hostEndpoints, ...set.workloadEndpoints, ...set.networkSets]) {
     add(each.kind, each.kind === "HostEndpoint" ? "" : (each.namespace ?? ""), each.name, each);
   }
-  for (const each of [...set.tiers, ...set.profiles.values(), ...set.felixConfigurations]) add(each.kind, "", each.name, each);
+  const profiles = [...set.profiles.values()].filter(({ location }) => location !== IMPLIED_LOCATION);
+  for (const each of [...set.tiers, ...profiles, ...set.felixConfigurations]) add(each.kind, "", each.name, each);
   for (const node of set.nodes ?? []) add("Node", "", node.name, node);
   if (set.serviceNets !== undefined) add("BGPConfiguration", "", "default", { serviceNets: set.serviceNets });
   return named;

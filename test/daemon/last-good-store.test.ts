@@ -185,6 +185,26 @@ describe("what is on disk and is no whole set of this version", () => {
   });
 });
 
+describe("a second name", () => {
+  it("keeps the set when the first name gets another one, and replaces what had it", async () => {
+    const store = await saved(SET);
+    await store.keepAs("previous");
+    await store.keepAs("previous");
+    await saved(OTHER, store);
+    const previous = new LastGoodStore({ directory, file: "previous", onFailure: () => {} });
+    expect(await previous.read()).toMatchObject({ set: { texts: SET } });
+    expect(previous.digest).toBe(encodeSet(SET).digest);
+    expect(store.digest).toBe(encodeSet(OTHER).digest);
+    await store.keepAs("previous");
+    expect(await previous.read()).toMatchObject({ set: { texts: OTHER } });
+    expect(readdirSync(directory)).toEqual(["last-good", "previous"]);
+  });
+
+  it("is not given to a set that is not there", async () => {
+    await expect(openStore().keepAs("previous")).rejects.toThrow(/ENOENT/);
+  });
+});
+
 describe("a write that was interrupted", () => {
   it("leaves the set before it, and its half file does not hinder the next", async () => {
     const { file } = await saved(OTHER);

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { controlRequest } from "../../src/control/client.ts";
 import type { ApplyPlan } from "../../src/control/plan.ts";
-import { startRampart } from "../../src/sandbox/daemon.ts";
-import type { RampartProcess, SettingsOverlay } from "../../src/sandbox/daemon.ts";
+import { RampartProcess, startRampart } from "../../src/sandbox/daemon.ts";
+import type { SettingsOverlay } from "../../src/sandbox/daemon.ts";
 import type { RunResult } from "../../src/sandbox/host.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
 import { allowPorts, ETH0 } from "./support/documents.ts";
@@ -19,8 +19,8 @@ const SILENCE_MS = 500;
 /** In force at first: 8080 and 9000, and 8081 from here. */
 const WEB = allowPorts("web", "ingress", 8080, 9000) + allowPorts("out", "egress", 8081);
 const FIRST = { "endpoint.yaml": ETH0, "web.yaml": WEB };
-/** What is applied: 8081 in its place. */
-const OTHER = allowPorts("other", "ingress", 8081);
+/** What is applied: 8081 in its place; more text than a control message may have. */
+const OTHER = `# ${"policy ".repeat(20_000)}\n${allowPorts("other", "ingress", 8081)}`;
 const { shield } = FAMILIES[0]!;
 
 let lab: Lab;
@@ -258,6 +258,21 @@ describe("on trial", () => {
     expect(await lines()).toMatch(/warn a set was on trial when the daemon ended; nobody confirmed it/);
     expect(await rampart.status()).toMatchObject({ inForce: { source: "files" } });
   });
+});
+
+test("a trial after a start with broken files and no last good set ends where it began: closed", async () => {
+  rampart = new RampartProcess(lab.shield, { policies: { ...FIRST, "web.yaml": WEB.replace("Allow", "Alow") } });
+  await rampart.start();
+  await succeeds("apply", candidate, "--confirm", "1s");
+  await expect.poll(() => endings("expired"), { timeout: 10_000 }).toBe(1);
+  expect(await rampart.status()).toMatchObject({ inForce: { source: "closed" }, lastReload: { ok: false } });
+  await expectConnects(lab.client, shield, 22);
+  for (const port of [8080, 8081]) await expectDropped(lab.client, shield, port);
+  await succeeds("apply", candidate);
+  await expectSet("other");
+  expect(policyFiles()).toEqual(["endpoint.yaml", "other.yaml"]);
+  expect(await rampart.status()).toMatchObject({ inForce: { source: "files" }, lastReload: { ok: true } });
+  expect(await fails(1, "rollback")).toMatch(/RAMPART_E_APPLY_NONE/);
 });
 
 describe("files edited in place, and not watched", () => {

@@ -57,6 +57,10 @@ describe("a set that would lock out the SSH session it is checked from", () => {
       "before DNAT, though a policy behind it allows",
       [ETH0, ALLOW_SSH, "GlobalNetworkPolicy pre { preDNAT: true, applyOnForward: true, ingress: [{ action: Deny }] }"],
     ],
+    [
+      "by an untracked policy that denies its answers",
+      [ETH0, ALLOW_SSH, "GlobalNetworkPolicy raw { doNotTrack: true, applyOnForward: true, egress: [{ action: Deny }] }"],
+    ],
   ])("%s", (_, lines) => {
     expect(warned([...lines, NO_FAILSAFE])).toHaveLength(1);
   });
@@ -84,6 +88,10 @@ describe("no warning", () => {
     [
       "where one endpoint that could govern it allows it",
       [ETH0, endpoint("eth1", `interfaceName: eth1, ${ALLOW_ALL}`), NO_FAILSAFE],
+    ],
+    [
+      "for answers of a failsafe port, though an untracked policy denies everything",
+      [ETH0, "GlobalNetworkPolicy raw { doNotTrack: true, applyOnForward: true, egress: [{ action: Deny }] }"],
     ],
     ["where the endpoints are another node's", [endpoint("eth0", "interfaceName: eth0", "node-b"), NO_FAILSAFE]],
     ["without endpoints", [NO_FAILSAFE, "GlobalNetworkPolicy deny { ingress: [{ action: Deny }] }"]],

@@ -62,6 +62,13 @@ test("connections in zones, of both directions or one, are told and marked", asy
   ]);
 });
 
+test("the state of a TCP connection is told: ESTABLISHED, then TIME_WAIT or a state just before it", async () => {
+  const { open, closed, udp } = await run<{ open: number[]; closed: number[]; udp: number }>("tcpStates");
+  expect([open, udp]).toEqual([[3], 0]);
+  expect(closed).toHaveLength(1);
+  expect([6, 7]).toContain(closed[0]);
+});
+
 test("out of order: no dump begun, two begun, an index beyond the batch, a closed socket", async () => {
   expect(await run("misuse")).toEqual([0, true, 0, 0, "ERR_OUT_OF_RANGE", "ERR_OUT_OF_RANGE", "ERR_INVALID_STATE"]);
 });
