@@ -19,9 +19,11 @@ const EITHER_OFFLOAD = [
   "test/e2e/endpoints.test.ts",
   "test/e2e/forward.test.ts",
   "test/e2e/last-good.test.ts",
+  "test/e2e/live-change.test.ts",
   "test/e2e/pods.test.ts",
   "test/e2e/reload.test.ts",
   "test/e2e/reject.test.ts",
+  "test/e2e/revocation.test.ts",
   "test/e2e/attack.test.ts",
   "test/e2e/conformance-packets.test.ts",
 ];

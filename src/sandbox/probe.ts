@@ -143,6 +143,8 @@ export interface TransferOptions {
   /** Bytes sent at a time, and the milliseconds between: the pace. */
   readonly chunk: number;
   readonly intervalMs: number;
+  /** How long connecting may take; 3000 unless told. */
+  readonly timeoutMs?: number;
 }
 
 /** A transfer under way from a server to a client. */
@@ -203,12 +205,14 @@ export async function startTransfer(
   client: Host,
   address: string,
   port: number,
-  options: TransferOptions,
+  { timeoutMs = 3000, ...options }: TransferOptions,
 ): Promise<Transfer> {
-  const serving = await server.agent.call("transferServer", { port, ...options });
-  const { outcome, transfer } = await client.agent.call("transferStart", { address, port, timeoutMs: 3000 });
-  if (outcome !== "connected") throw new Error(`${client.name} to ${address} port ${port}: ${outcome}`);
-  return new Transfer(client, transfer, new Server(server, serving.server), serving.sha256);
+  const { server: number, sha256 } = await server.agent.call("transferServer", { port, ...options });
+  const serving = new Server(server, number);
+  const { outcome, transfer } = await client.agent.call("transferStart", { address, port, timeoutMs });
+  if (outcome === "connected") return new Transfer(client, transfer, serving, sha256);
+  await serving.close();
+  throw new Error(`${client.name} to ${address} port ${port}: ${outcome}`);
 }
 
 /** One side of flows on which both sides speak all the time. */

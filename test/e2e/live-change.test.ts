@@ -64,7 +64,7 @@ function ip(...argv: readonly string[]): Promise<unknown> {
 async function expectFarEnds(before: readonly string[], change: () => Promise<unknown>): Promise<void> {
   await file.enforce(...before);
   flows = await lab.open();
-  expect(flows).toHaveLength(128);
+  expect(flows).toHaveLength(144);
   expect(names(await lab.heard(flows, 1, () => PATIENCE_MS))).toEqual(names(flows));
   await change();
   const heard = await lab.heard(flows, 2, ({ uplink }) => (uplink === "near" ? PATIENCE_MS : SILENCE_MS));

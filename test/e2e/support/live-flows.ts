@@ -1,8 +1,9 @@
 /**
  * Flows of every kind past one host: into it, out of it and through it both
  * ways, over TCP, UDP, SCTP and ICMP and both families, by its first uplink
- * ("near") and its second one ("far"); and of each kind one on which the client
- * is the next to speak, and one on which the server is.
+ * ("near") and its second one ("far"), and TCP and UDP through it by DNAT;
+ * and of each kind one on which the client is the next to speak, and one on
+ * which the server is.
  *
  *   outside eth0 -- eth0 router eth2 -- eth0 inside
  *   outside eth1 -- eth1 router
@@ -19,6 +20,8 @@ const FAMILIES = [4, 6] as const;
 const PATIENCE_MS = 4000;
 /** Servers by who speaks next to their clients: a server speaks to all of them at once. */
 const PORTS = { client: 7001, server: 7002 } as const;
+/** The router's port, of which the inside host's is translated. */
+const TRANSLATED_PORTS = { client: 7101, server: 7102 } as const;
 
 function address(family: 4 | 6, net: number, host: number): string {
   return family === 4 ? `10.${net}.0.${host}` : `fd${net}::${host}`;
@@ -80,6 +83,7 @@ export class LiveFlowLab {
         await inside.run(["ip", `-${family}`, "route", "add", address(family, NETS[uplink], 2), ...way], { check: true });
       }
     }
+    await translate(router);
     for (const host of [outside, router, inside]) {
       lab.#raw.set(host, await RawPeer.start(host));
       await tcpEchoServer(host, PORTS.client);
@@ -110,11 +114,19 @@ export class LiveFlowLab {
           for (const speaker of SPEAKERS) {
             const what = `${way} over IPv${family} by the ${uplink} uplink, ${speaker} next`;
             for (const protocol of ["TCP", "UDP"] as const) {
-              opening.push(this.#openLines(`${protocol} ${what}`, uplink, protocol, client.host, server.address, speaker));
+              const to = { address: server.address, port: PORTS[speaker] };
+              opening.push(this.#openLines(`${protocol} ${what}`, uplink, protocol, client.host, to, speaker));
             }
             for (const protocol of ["SCTP", "ICMP"] as const) {
               opening.push(this.#openRaw(`${protocol} ${what}`, uplink, protocol, client, server, speaker));
             }
+          }
+        }
+        for (const speaker of SPEAKERS) {
+          for (const protocol of ["TCP", "UDP"] as const) {
+            const what = `${protocol} through, translated, over IPv${family} by the ${uplink} uplink, ${speaker} next`;
+            const to = { address: router.address, port: TRANSLATED_PORTS[speaker] };
+            opening.push(this.#openLines(what, uplink, protocol, outside.host, to, speaker));
           }
         }
       }
@@ -138,10 +150,10 @@ export class LiveFlowLab {
     uplink: Uplink,
     protocol: "TCP" | "UDP",
     from: Host,
-    to: string,
+    to: { address: string; port: number },
     speaker: (typeof SPEAKERS)[number],
   ): Promise<LiveFlow> {
-    const conversation: Conversation = await (protocol === "TCP" ? openTcp : openUdp)(from, to, PORTS[speaker]);
+    const conversation: Conversation = await (protocol === "TCP" ? openTcp : openUdp)(from, to.address, to.port);
     const { line } = await conversation.exchange("open", PATIENCE_MS);
     if (line !== "open") throw new Error(`${what} was not answered`);
     return {
@@ -180,6 +192,25 @@ export class LiveFlowLab {
     const known = this.#sources.get(key) ?? routeSource(host, to);
     this.#sources.set(key, known);
     return known;
+  }
+}
+
+/** What comes to the router's translated ports goes to the inside host. */
+async function translate(router: Host): Promise<void> {
+  for (const family of FAMILIES) {
+    const nat = async (...rule: readonly string[]): Promise<void> => {
+      await router.run([family === 4 ? "iptables" : "ip6tables", "-t", "nat", "-A", ...rule], { check: true });
+    };
+    for (const uplink of UPLINKS) {
+      const [own, inside] = [address(family, NETS[uplink], 1), address(family, INSIDE_NET, INSIDE_HOST[uplink])];
+      for (const protocol of ["tcp", "udp"]) {
+        for (const speaker of SPEAKERS) {
+          const to = `${family === 4 ? inside : `[${inside}]`}:${PORTS[speaker]}`;
+          const match = ["-d", own, "-p", protocol, "--dport", String(TRANSLATED_PORTS[speaker])];
+          await nat("PREROUTING", ...match, "-j", "DNAT", "--to-destination", to);
+        }
+      }
+    }
   }
 }
 

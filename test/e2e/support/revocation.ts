@@ -164,9 +164,13 @@ export class Revocation {
       const latest = await this.latest(port);
       return latest.filter(({ latestMs }) => latestMs <= sinceMs).map(({ what, flow }) => `flow ${flow}, ${what}`);
     };
-    // TCP that was cut for a while waits longer and longer before it sends again.
-    await expect.poll(silent, { timeout: 30_000, interval: 2 * this.#intervalMs }).toEqual([]);
+    await expectNone(silent, 2 * this.#intervalMs);
   }
+}
+
+/** TCP that was cut for a while waits longer and longer before it sends again. */
+async function expectNone(silent: () => Promise<readonly string[]>, interval: number): Promise<void> {
+  await expect.poll(silent, { timeout: 30_000, interval }).toEqual([]);
 }
 
 /** Rules behind Rampart's that count the packets of forbidden flows, in and out. */
