@@ -109,7 +109,7 @@ export class FloodLab {
 export async function sentBy(flood: SandboxProcess): Promise<number> {
   await flood.exited;
   const sent = Number(/sent=(\d+)/.exec(flood.stdout)?.[1] ?? 0);
-  expect(sent, flood.stderr).toBeGreaterThan(0);
+  expect(sent, `${flood.argv.join(" ")}: ${flood.stderr}`).toBeGreaterThan(0);
   return sent;
 }
 
