@@ -27,6 +27,8 @@ const RAMPART = "rampart";
 const NO_FLOOD = "no flood";
 /** The generator is under way by then, and the hash tables of the rules know it. */
 const HEAD_START_SECONDS = 0.5;
+/** It goes on until the measurement has surely ended. */
+const TAIL_SECONDS = 1;
 
 /** Arguments of udp_flood behind its target: port, seconds, connections. */
 const FLOODS = {
@@ -101,19 +103,20 @@ async function daemon() {
 
 /** The sample of `measure` while core 0 makes this flood, with the packets it `sent` a second. */
 async function during(lab, kind, seconds, measure) {
-  const args = FLOODS[kind]?.(seconds + 4);
+  const duration = HEAD_START_SECONDS + seconds + TAIL_SECONDS;
+  const args = FLOODS[kind]?.(duration);
   const argv =
     args === undefined
-      ? ["timeout", String(seconds + 4), "sh", "-c", "while :; do :; done"]
+      ? ["timeout", String(duration), "sh", "-c", "while :; do :; done"]
       : [peer("udp_flood"), lab.attacked, ...args.map(String)];
   const flooder = lab.attacker.spawn([...CLIENT_CORE, ...argv]);
   onCleanUp(() => flooder.stop());
   await pause(HEAD_START_SECONDS);
   const sample = await measure();
   await flooder.exited;
-  const [, sent, , duration] = /sent=(\d+) refused=(\d+) seconds=([\d.]+)/.exec(flooder.stdout) ?? [0, 0, 0, 1];
+  const [, sent, , took] = /sent=(\d+) refused=(\d+) seconds=([\d.]+)/.exec(flooder.stdout) ?? [0, 0, 0, 1];
   if (args !== undefined && Number(sent) === 0) throw new Error(`no flood: ${flooder.stderr.trim()}`);
-  return { ...sample, sent: Number(sent) / Number(duration) };
+  return { ...sample, sent: Number(sent) / Number(took) };
 }
 
 async function connects(lab, seconds) {

@@ -18,6 +18,7 @@ import type { MarkLayout } from "../hooks/marks.ts";
 import type { NativeBinding, NativeInterface } from "../native/binding.ts";
 import { deniedTunnels } from "../policy/encapsulation.ts";
 import { effectiveFelix, type EffectiveFelix } from "../policy/failsafe.ts";
+import { openPorts } from "../policy/open-ports.ts";
 import { tunnelEnds } from "../policy/tunnel-ends.ts";
 import type { Endpoint, ResourceSet } from "../resources/types.ts";
 import type { Compilation } from "../tables/compiled.ts";
@@ -327,7 +328,7 @@ export function hookConfig(
     exemptLoopback: settings.exemptLoopback,
     failsafeInbound: felix.failsafeInbound,
     failsafeOutbound: felix.failsafeOutbound,
-    queue: hookQueues(settings),
+    queue: hookQueues(settings, resources),
     canary: settings.watchdog.canary,
     marks,
     generation: now.generation,
@@ -336,10 +337,11 @@ export function hookConfig(
 }
 
 /** The npm package does not tell the hook a packet comes from: nfqueue/nfqueue-queue.ts has two queues to know it. */
-function hookQueues(settings: Settings): HookConfig["queue"] {
+function hookQueues(settings: Settings, resources: ResourceSet): HookConfig["queue"] {
   const { backend, number, failOpen } = settings.queue;
   const { secondLane, sourcePerSecond, destinationPerSecond } = settings.overload;
-  const limits = secondLane ? { secondLane: { sourcePerSecond, destinationPerSecond } } : {};
+  const open = secondLane ? openPorts(resources, settings.node) : undefined;
+  const limits = open && { secondLane: { sourcePerSecond, destinationPerSecond, openPorts: open } };
   const queue = { first: number, count: settings.datapath.workers, bypass: failOpen, ...limits };
   return backend === "nfqueue" ? { ...queue, aroundRouting: number + 1 } : queue;
 }

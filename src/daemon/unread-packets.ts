@@ -6,7 +6,7 @@
 import type { HookCounter } from "../hooks/apply.ts";
 
 /** Names of the rules that queue. */
-const QUEUE_RULES: ReadonlySet<string> = new Set(["queued", "heavy-source", "heavy-destination"]);
+const QUEUE_RULES: ReadonlySet<string> = new Set(["queued", "closed-port", "heavy-source", "heavy-destination"]);
 
 export class UnreadPackets {
   readonly #before: number;

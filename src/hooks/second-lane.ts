@@ -1,7 +1,8 @@
 /**
- * The second lane: a queue of its own for new packets that come too fast from
- * one source, or to one address and port, so that they fill that queue and not
- * the one all others wait in. A lane is about who waits with whom, never about
+ * The second lane: a queue of its own for packets to ports that no policy can
+ * let in, and for new packets that come too fast from one source, or to one
+ * address and port, so that they fill that queue and not the one all others
+ * wait in. A lane is about who waits with whom, never about
  * a verdict: both queues are judged by the same tables, so a packet that is put
  * into the wrong one is judged all the same.
  *
@@ -15,6 +16,8 @@ import type { HookName } from "./hook-point.ts";
 import { queueTarget } from "./match.ts";
 import { rule } from "./rule.ts";
 
+/** Ports one multiport match takes; a range takes two places. */
+const MULTIPORT_LIMIT = 15;
 const TABLE_LIMIT = 524_288;
 const TABLE = `--hashlimit-htable-size 32768 --hashlimit-htable-max ${TABLE_LIMIT} --hashlimit-htable-expire 500 --hashlimit-htable-gcinterval 250`;
 
@@ -24,19 +27,52 @@ export interface LaneLimits {
   readonly sourcePerSecond: number;
   /** To one destination address and port, from sources that keep below theirs. */
   readonly destinationPerSecond: number;
+  /** What some policy may let in to this host; by protocol, undefined where any port may be. */
+  readonly openPorts: { readonly tcp: Ports | undefined; readonly udp: Ports | undefined };
 }
+
+/** In order, apart from one another. */
+type Ports = readonly { readonly min: number; readonly max: number }[];
 
 /** Rules to stand right before the hook's queue rule; none where there is no second lane. */
 export function secondLaneRules(config: HookConfig, hook: HookName): string[] {
   const { secondLane } = config.queue;
   if (secondLane === undefined) return [];
-  const { sourcePerSecond, destinationPerSecond } = secondLane;
+  const { sourcePerSecond, destinationPerSecond, openPorts } = secondLane;
   const lane = hook.toLowerCase();
   const target = queueTarget({ queue: secondLaneQueue(config.queue) }, config.queue.bypass);
+  // Elsewhere the ports are those of other hosts, or of before DNAT.
+  const closed = hook === "INPUT" ? [...closedPorts("tcp", openPorts.tcp), ...closedPorts("udp", openPorts.udp)] : [];
   return [
+    ...closed.map((match) => rule("closed-port", match, target)),
     rule("heavy-source", above(sourcePerSecond, "srcip", `rampart-${lane}-source`), target),
     rule("heavy-destination", above(destinationPerSecond, "dstip,dstport", `rampart-${lane}-destination`), target),
   ];
+}
+
+/** Replies go to ports that were chosen here. */
+function closedPorts(protocol: "tcp" | "udp", open: Ports | undefined): string[] {
+  if (open === undefined) return [];
+  const ranges = fewRanges(open).map(({ min, max }) => (min === max ? `${min}` : `${min}:${max}`));
+  const others = ranges.length === 0 ? "" : `-m multiport ! --dports ${ranges.join(",")} `;
+  return [`-p ${protocol} ${others}-m conntrack --ctdir ORIGINAL`];
+}
+
+/** As many ranges as fit one match; those with the least between them become one, so none of `open` is missing. */
+function fewRanges(open: Ports): Ports {
+  const ranges = [...open];
+  while (ranges.reduce((places, { min, max }) => places + (min === max ? 1 : 2), 0) > MULTIPORT_LIMIT) {
+    let nearest = 1;
+    for (let i = 2; i < ranges.length; i++) if (gap(ranges, i) < gap(ranges, nearest)) nearest = i;
+    const { min } = ranges[nearest - 1] as Ports[number];
+    const { max } = ranges[nearest] as Ports[number];
+    ranges.splice(nearest - 1, 2, { min, max });
+  }
+  return ranges;
+}
+
+function gap(ranges: Ports, at: number): number {
+  return (ranges[at] as Ports[number]).min - (ranges[at - 1] as Ports[number]).max;
 }
 
 function secondLaneQueue({ first, count, bypass }: HookConfig["queue"]): HookConfig["queue"] {

@@ -5,7 +5,7 @@
  * times.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -29,7 +29,7 @@ import {
   sentBy,
 } from "./support/flood.ts";
 
-const CONNECTIONS = 30;
+const CONNECTIONS = 20;
 
 let lab: FloodLab;
 let rampart: RampartProcess | undefined;
@@ -53,12 +53,14 @@ async function start(settings: SettingsOverlay = {}, wrapper: readonly string[] 
 
 
 describe("a flood of denied packets", () => {
-  const floods: [string, Flood][] = [
-    ["one source", { port: CLOSED_PORT, seconds: 1.5 }],
-    ["one source, to a port that others may send to", { port: OTHERS_PORT, seconds: 1.5 }],
-    ["many made-up sources", { port: CLOSED_PORT, seconds: 1.5, spoofed: true }],
+  const seconds = 1;
+  const floods: [string, string, Flood][] = [
+    ["one source", "closed-port", { port: CLOSED_PORT, seconds }],
+    ["one source, to a port that others may send to", "heavy-source", { port: OTHERS_PORT, seconds }],
+    ["many made-up sources, to all ports", "closed-port", { port: 0, seconds, spoofed: true }],
+    ["many made-up sources, to a port that others may send to", "heavy-destination", { port: OTHERS_PORT, seconds, spoofed: true }],
   ];
-  test.each(floods)("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, flood) => {
+  test.each(floods)("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, rule, flood) => {
     const daemon = await start({ overload: { sourcePerSecond: 500, destinationPerSecond: 1000 } });
     const open = await openTcp(lab.client, ADDRESS, OPEN_PORT);
     const before = await lab.delivered();
@@ -70,8 +72,7 @@ describe("a flood of denied packets", () => {
     expect(await lab.delivered()).toBe(before);
     expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
     expect(await lostToQueues(daemon, { queue: FIRST_QUEUE })).toBe(0);
-    const heavy = flood.spoofed === true ? "heavy-destination" : "heavy-source";
-    expect(await daemon.metric("rampart_kernel_rule_packets_total", { rule: `input/${heavy}` })).toBeGreaterThan(0);
+    expect(await daemon.metric("rampart_kernel_rule_packets_total", { rule: `input/${rule}` })).toBeGreaterThan(0);
     await open.close();
   });
 
@@ -84,6 +85,25 @@ describe("a flood of denied packets", () => {
     expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
     expect(await lostToQueues(daemon)).toBe(0);
   });
+});
+
+test("a kernel without xt_hashlimit is protected without a second lane, and the log says so", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "rampart-iptables-"));
+  try {
+    for (const program of ["iptables", "ip6tables"].flatMap((name) => [`${name}-restore`, `${name}-nft-restore`, `${name}-legacy-restore`])) {
+      const script = `#!/bin/sh\nrules=$(cat)\ncase $rules in *hashlimit*) echo "no hashlimit" >&2; exit 2;; esac\nprintf '%s\\n' "$rules" | /usr/sbin/${program} "$@"\n`;
+      writeFileSync(join(directory, program), script, { mode: 0o755 });
+    }
+    const daemon = await start({}, ["env", `PATH=${directory}:/usr/sbin:/usr/bin:/sbin:/bin`]);
+    await daemon.waitForLog("the missing lane", (line) => line["code"] === "RAMPART_W_NO_SECOND_LANE");
+    expect(await tcpConnect(lab.client, ADDRESS, OPEN_PORT)).toBe("connected");
+    expect(await tcpConnect(lab.client, ADDRESS, OPEN_PORT + 1, { timeoutMs: 400 })).toBe("timeout");
+    const { stdout } = await lab.shield.run(["iptables-save", "-t", "filter"], { check: true });
+    expect(stdout).toContain("RAMPART-INPUT-ASK");
+    expect(stdout).not.toContain("hashlimit");
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 describe("with the daemon stopped in its tracks", () => {
@@ -139,7 +159,7 @@ describe("with the daemon stopped in its tracks", () => {
 });
 
 describe("readers that do not read", () => {
-  const chatter: Flood = { port: 0, seconds: 1.5, spoofed: true };
+  const chatter: Flood = { port: 0, seconds: 1, spoofed: true };
 
   test("a log nobody reads holds up nothing: lines are dropped and counted, and the daemon stops when told to", async () => {
     const directory = mkdtempSync(join(tmpdir(), "rampart-log-"));

@@ -22,6 +22,13 @@ const failsafes = fc.array(
     .map(([protocol, port, net]) => failsafe(protocol, port, net)),
   { maxLength: 20 },
 );
+const rates = fc.integer({ min: 1, max: 1_000_000 });
+const ports = fc.option(
+  fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { maxLength: 40 }).map((firsts) =>
+    firsts.toSorted((a, b) => a - b).map((n) => ({ min: n * 60, max: n * 60 + (n % 3) * 10 })),
+  ),
+  { nil: undefined },
+);
 const configs: fc.Arbitrary<HookConfig> = fc.record({
   input: scopes,
   output: scopes,
@@ -64,7 +71,15 @@ const configs: fc.Arbitrary<HookConfig> = fc.record({
   exemptLoopback: fc.boolean(),
   failsafeInbound: failsafes,
   failsafeOutbound: failsafes,
-  queue: fc.record({ first: fc.nat(1000), count: fc.integer({ min: 1, max: 8 }), bypass: fc.boolean() }),
+  queue: fc.record(
+    {
+      first: fc.nat(1000),
+      count: fc.integer({ min: 1, max: 8 }),
+      bypass: fc.boolean(),
+      secondLane: fc.record({ sourcePerSecond: rates, destinationPerSecond: rates, openPorts: fc.record({ tcp: ports, udp: ports }) }),
+    },
+    { requiredKeys: ["first", "count", "bypass"] },
+  ),
   marks: fc.constantFrom(
     new MarkLayout(),
     new MarkLayout({ packet: 0x7f, connection: 0xf }),

@@ -81,6 +81,8 @@ export class FloodLab {
     for (const link of ["all", "eth0"]) await shield.sysctl(`net.ipv4.conf.${link}.rp_filter`, 0);
     for (const port of [22, OPEN_PORT]) await tcpEchoServer(shield, port);
     const behindFilter = ["iptables-nft", "-t", "security", "-A", "INPUT", "-i", "eth0", "-p", "udp"];
+    // A flood to all ports has packets to the open one and to the failsafe one, DHCP's.
+    for (const port of [OPEN_PORT, 68]) await shield.run([...behindFilter, "--dport", `${port}`, "-j", "ACCEPT"], { check: true });
     await shield.run([...behindFilter, "-m", "comment", "--comment", "delivered"], { check: true });
     return new FloodLab(sandbox, [attacker, client, shield], directory);
   }
@@ -96,7 +98,7 @@ export class FloodLab {
     return this.attacker.spawn([join(this.#directory, "udp_flood"), ...args.map(String)]);
   }
 
-  /** UDP packets from the attacker's link that the host's kernel has delivered. */
+  /** UDP packets from the attacker's link that the host's kernel has delivered and should not have. */
   async delivered(): Promise<number> {
     const saved = await this.shield.run(["iptables-nft-save", "-c", "-t", "security"], { check: true });
     return Number(/\[(\d+):\d+\] .*delivered/.exec(saved.stdout)?.[1]);
@@ -107,7 +109,7 @@ export class FloodLab {
 export async function sentBy(flood: SandboxProcess): Promise<number> {
   await flood.exited;
   const sent = Number(/sent=(\d+)/.exec(flood.stdout)?.[1] ?? 0);
-  expect(sent, flood.stderr).toBeGreaterThan(0);
+  expect(sent, `${flood.argv.join(" ")}: ${flood.stderr}`).toBeGreaterThan(0);
   return sent;
 }
 
