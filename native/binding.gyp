@@ -27,6 +27,7 @@
         "src/queue.c",
         "src/queue_config.c",
         "src/queue_message.c",
+        "src/ruleset_message.c",
         "src/ruleset_watch.c",
         "src/table_digest.c",
         "src/wake.c"

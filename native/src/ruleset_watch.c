@@ -9,10 +9,8 @@
  * a listener never misses that something changed.
  */
 #include <errno.h>
-#include <linux/netfilter/nf_tables.h>
 #include <node_api.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,91 +18,30 @@
 #include "event_source.h"
 #include "javascript.h"
 #include "netlink.h"
+#include "ruleset_message.h"
 
 /* Somebody else's large transaction; more than fits is an unknown author. */
 #define RECEIVE_BUFFER (4 << 20)
 #define MESSAGE_BUFFER (32 * 1024)
-#define AUTHORS_MAX 16
 /* A storm must not keep the event loop here: what is left wakes it again. */
 #define DATAGRAMS_MAX 512
-#define PROGRAM_LENGTH 16
 
 static const napi_type_tag WATCH_TAG = {0x91f2a3506d7be84c, 0x2e48c05b1a97d36f};
 
-struct author {
-  uint32_t port; /* 0 when unknown: no program's socket has it */
-  uint32_t pid;
-  char program[PROGRAM_LENGTH + 1];
-};
-
 struct watch {
   struct event_source source; /* first: the source's pointer is the watch's */
-  bool touched;               /* the transaction under way changed a table of iptables */
-  size_t count;
-  struct author authors[AUTHORS_MAX];
+  struct ruleset_changes changes;
   _Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BUFFER];
 };
-
-static void add_author(struct watch *watch, const struct author *author) {
-  for (size_t i = 0; i < watch->count; i++)
-    if (watch->authors[i].port == author->port) return;
-  if (watch->count < AUTHORS_MAX) watch->authors[watch->count++] = *author;
-  else memset(&watch->authors[AUTHORS_MAX - 1], 0, sizeof *author);
-}
-
-static void add_unknown(struct watch *watch) {
-  struct author unknown = {0};
-  watch->touched = false;
-  add_author(watch, &unknown);
-}
-
-/* In every message about an object of a table, attribute 1 is the table's name (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, ...). */
-static bool is_of_iptables(const struct nlmsghdr *message) {
-  static const char *const tables[] = {"raw", "mangle", "nat", "filter", "security"};
-  const struct nfgenmsg *header = NLMSG_DATA(message);
-  if (header->nfgen_family != AF_INET && header->nfgen_family != AF_INET6) return false;
-  struct attribute_walk walk = attributes_of(message, sizeof *header);
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.type != NFTA_TABLE_NAME) continue;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-      if (attribute.length == strlen(tables[i]) + 1 && memcmp(attribute.data, tables[i], attribute.length) == 0)
-        return true;
-  }
-  return false;
-}
-
-static void end_transaction(struct watch *watch, const struct nlmsghdr *message) {
-  if (!watch->touched) return;
-  watch->touched = false;
-  struct author author = {.port = message->nlmsg_pid};
-  struct attribute_walk walk = attributes_of(message, sizeof(struct nfgenmsg));
-  for (struct attribute attribute; attribute_next(&walk, &attribute);) {
-    if (attribute.type == NFTA_GEN_PROC_PID) author.pid = attribute_be32(&attribute);
-    if (attribute.type == NFTA_GEN_PROC_NAME)
-      memcpy(author.program, attribute.data, strnlen((const char *)attribute.data,
-             attribute.length < PROGRAM_LENGTH ? attribute.length : PROGRAM_LENGTH));
-  }
-  add_author(watch, &author);
-}
-
-static void read_datagram(struct watch *watch, size_t left) {
-  struct message_walk walk = {.at = watch->buffer, .left = left};
-  for (const struct nlmsghdr *message; (message = message_next(&walk)) != NULL;) {
-    if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
-        message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
-      continue;
-    if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWGEN) end_transaction(watch, message);
-    else if (!watch->touched) watch->touched = is_of_iptables(message);
-  }
-}
 
 /* The array of NativeRulesetAuthor; NULL when the thread is being terminated. */
 static napi_value take_authors(struct watch *watch) {
   napi_env env = watch->source.env;
+  struct ruleset_changes *changes = &watch->changes;
   napi_value list;
-  if (napi_create_array_with_length(env, watch->count, &list) != napi_ok) return NULL;
-  for (uint32_t i = 0; i < watch->count; i++) {
-    const struct author *author = &watch->authors[i];
+  if (napi_create_array_with_length(env, changes->count, &list) != napi_ok) return NULL;
+  for (uint32_t i = 0; i < changes->count; i++) {
+    const struct ruleset_author *author = &changes->authors[i];
     napi_value object, program;
     if (napi_create_object(env, &object) != napi_ok ||
         napi_create_string_latin1(env, author->program, NAPI_AUTO_LENGTH, &program) != napi_ok)
@@ -114,7 +51,7 @@ static napi_value take_authors(struct watch *watch) {
     napi_set_named_property(env, object, "program", program);
     napi_set_element(env, list, i, object);
   }
-  watch->count = 0;
+  changes->count = 0;
   return list;
 }
 
@@ -122,13 +59,13 @@ static void on_readable(struct event_source *source) {
   struct watch *watch = (struct watch *)source;
   for (int i = 0; i < DATAGRAMS_MAX; i++) {
     ssize_t length = netlink_receive(source->fd, watch->buffer, sizeof watch->buffer);
-    if (length >= 0) read_datagram(watch, (size_t)length);
-    else if (length == -ENOBUFS) add_unknown(watch);
-    else if (length == -EMSGSIZE) watch->touched = true;
+    if (length >= 0) ruleset_read(&watch->changes, watch->buffer, (size_t)length);
+    else if (length == -ENOBUFS) ruleset_add_unknown(&watch->changes);
+    else if (length == -EMSGSIZE) watch->changes.touched = true;
     else break;
   }
   napi_handle_scope scope;
-  if (watch->count == 0 || napi_open_handle_scope(source->env, &scope) != napi_ok) return;
+  if (watch->changes.count == 0 || napi_open_handle_scope(source->env, &scope) != napi_ok) return;
   napi_value authors = take_authors(watch);
   if (authors != NULL && !event_source_call(source, 1, &authors)) event_source_report(source);
   napi_close_handle_scope(source->env, scope);

@@ -2,7 +2,7 @@
  * The daemon's own settings. What loadSettings returns is complete and
  * checked: every default filled in, every path absolute, marks disjoint.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
@@ -16,6 +16,8 @@ import { knownKeys, settingsSchema } from "./schema.ts";
 const DEFAULT_SETTINGS_FILE = "/etc/rampart/rampart.yaml";
 /** More of them only help a host that judges millions of packets a second. */
 const MOST_DEFAULT_WORKERS = 8;
+/** Bytes. */
+const LARGEST_FILE = 1024 * 1024;
 const DEFAULT_POLICY_DIRECTORY = "policy.d";
 const MINIMUM_RECEIVE_BUFFER = 32 * 1024 * 1024;
 /** Kernel memory a queued packet's message takes besides the copied bytes (skb, shared info, metadata). */
@@ -121,6 +123,8 @@ type Written = z.output<typeof settingsSchema>;
 
 function readFile(path: string): string {
   try {
+    // A pipe has no size, and is as good: `--config <(…)`.
+    if (statSync(path).size > LARGEST_FILE) throw new Error(`it is larger than ${LARGEST_FILE} bytes`);
     return readFileSync(path, "utf8");
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "";

@@ -1,11 +1,13 @@
 /**
  * Where a load collects what it has to say. Errors forbid the load to be
- * applied, warnings do not. Both lists are bounded: a broken file of a million
- * lines must not become a million messages. `errorCount` counts on past the
+ * applied, warnings do not. Both lists and every message are bounded: a broken
+ * file of a million lines must not become a million messages. `errorCount` counts on past the
  * bound, so "did this document fail" stays answerable.
  */
 import { RampartError } from "../errors/rampart-error.ts";
 import type { ErrorCode, SourceLocation } from "../errors/rampart-error.ts";
+
+const MAX_MESSAGE = 2000;
 
 export type WarningCode = `RAMPART_W_${string}`;
 
@@ -42,11 +44,11 @@ export class Diagnostics {
   }
 
   error(code: ErrorCode, message: string, location: SourceLocation, hint: string): void {
-    this.addError(new RampartError(code, message, { location, hint }));
+    this.addError(new RampartError(code, clip(message), { location, hint: clip(hint) }));
   }
 
   warn(code: WarningCode, message: string, location: SourceLocation, yaml?: string): void {
-    this.addWarning({ code, message, location, ...(yaml === undefined ? {} : { yaml }) });
+    this.addWarning({ code, message: clip(message), location, ...(yaml === undefined ? {} : { yaml }) });
   }
 
   /** Everything that `other`, of the same bounds, collected. */
@@ -78,4 +80,9 @@ export class Diagnostics {
       this.warnings.push({ code: "RAMPART_W_LIMIT", message: text, location: warning.location });
     }
   }
+}
+
+/** A message may quote the file, which may have a word of megabytes. */
+function clip(message: string): string {
+  return message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`;
 }

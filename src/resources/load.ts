@@ -24,7 +24,7 @@ import { LoadedResources } from "./loaded-resources.ts";
 import type { NestingRebuilder } from "./lost-nesting.ts";
 import type { ContentOptions, Lost } from "./piece-content.ts";
 import type { ProfileReference, TierReference } from "./resource-context.ts";
-import { findFiles, readSource, sizeError } from "./source-files.ts";
+import { findFiles, readSource, sizeError, totalSizeError } from "./source-files.ts";
 import { textHash } from "./text-hash.ts";
 import type { ResourceSet } from "./types.ts";
 
@@ -81,7 +81,7 @@ export class ResourceLoader {
   load(paths: readonly string[]): LoadResult {
     const { limits } = this.content;
     const diagnostics = new Diagnostics(limits.errors, limits.warnings);
-    const files = findFiles(paths, diagnostics);
+    const files = findFiles(paths, limits, diagnostics);
     return this.loadFiles(files, (file) => readSource(file, limits, diagnostics), diagnostics);
   }
 
@@ -113,6 +113,7 @@ export class ResourceLoader {
     const kept = new Map<string, KeptContent>();
     const compactor = new Compactor();
     let documents = 0;
+    let bytes = 0;
     if (diagnostics.errorCount > 0) loseAll();
     for (const file of files) {
       const text = read(file);
@@ -120,6 +121,12 @@ export class ResourceLoader {
         loseAll();
         if (diagnostics.full) break;
         continue;
+      }
+      bytes += Buffer.byteLength(text);
+      if (bytes > this.content.limits.totalBytes) {
+        loseAll();
+        totalSizeError(file, this.content.limits, diagnostics);
+        break;
       }
       texts.push({ file, text });
       const content = this.readText(file, text, documents, compactor, kept);

@@ -2,18 +2,21 @@
  * Paths the user names, as the files to read: a file as it is, a directory as
  * its *.yaml, *.yml and *.json files, recursively, sorted, hidden ones left
  * out (editors and Kubernetes volumes keep their temporary files there). No
- * file comes twice and no link loop is followed.
+ * file comes twice and no link loop is followed; no more files are looked for
+ * than a load may have, and nothing is waited for: a pipe or a device is an
+ * error.
  */
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Diagnostics } from "./diagnostics.ts";
 import type { LoadLimits } from "./load-limits.ts";
 
 const EXTENSION = /\.(yaml|yml|json)$/;
+const SMALLEST_READ = 4096;
 
-/** Errors: RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ. */
-export function findFiles(paths: readonly string[], diagnostics: Diagnostics): string[] {
-  const search = new FileSearch(diagnostics);
+/** Errors: RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ, RAMPART_E_LIMIT. */
+export function findFiles(paths: readonly string[], limits: LoadLimits, diagnostics: Diagnostics): string[] {
+  const search = new FileSearch(limits.files, diagnostics);
   for (const path of paths) search.addNamed(path);
   return search.files;
 }
@@ -21,13 +24,17 @@ export function findFiles(paths: readonly string[], diagnostics: Diagnostics): s
 class FileSearch {
   readonly files: string[] = [];
   private readonly seen = new Set<string>();
+  private readonly limit: number;
   private readonly diagnostics: Diagnostics;
+  private full = false;
 
-  constructor(diagnostics: Diagnostics) {
+  constructor(limit: number, diagnostics: Diagnostics) {
+    this.limit = limit;
     this.diagnostics = diagnostics;
   }
 
   addNamed(path: string): void {
+    if (this.full) return;
     const before = this.files.length;
     const isDirectory = this.add(path);
     if (isDirectory && this.files.length === before) {
@@ -43,7 +50,8 @@ class FileSearch {
       if (this.seen.has(real)) return false;
       this.seen.add(real);
       if (!statSync(real).isDirectory()) {
-        this.files.push(path);
+        if (this.files.length < this.limit) this.files.push(path);
+        else this.stop(path);
         return false;
       }
       this.addDirectory(path);
@@ -54,10 +62,18 @@ class FileSearch {
     }
   }
 
+  private stop(path: string): void {
+    this.full = true;
+    const message = `there are more than ${this.limit} policy files`;
+    const hint = "put several policies into one file, with a line `---` between them";
+    this.diagnostics.error("RAMPART_E_LIMIT", message, { file: path, line: 1, column: 1 }, hint);
+  }
+
   private addDirectory(directory: string): void {
     const entries = readdirSync(directory, { withFileTypes: true });
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const entry of entries) {
+      if (this.full) return;
       if (entry.name.startsWith(".")) continue;
       const path = join(directory, entry.name);
       if (EXTENSION.test(entry.name) || entry.isDirectory() || (entry.isSymbolicLink() && isDirectory(path))) {
@@ -99,13 +115,38 @@ export function sizeError(file: string, limits: LoadLimits, diagnostics: Diagnos
   diagnostics.error("RAMPART_E_YAML_LIMIT", message, { file, line: 1, column: 1 }, "split it into several files");
 }
 
+/** Reports RAMPART_E_YAML_LIMIT for the file with which a load becomes too large. */
+export function totalSizeError(file: string, limits: LoadLimits, diagnostics: Diagnostics): void {
+  const message = `with this file the policy files are larger than ${limits.totalBytes} bytes together`;
+  diagnostics.error("RAMPART_E_YAML_LIMIT", message, { file, line: 1, column: 1 }, "leave out what this host does not need");
+}
+
 function readBounded(file: string, limit: number): Buffer | "too large" {
-  // A FIFO would block the open until somebody writes.
-  const stat = statSync(file);
-  if (!stat.isFile()) throw new Error("not a regular file");
-  if (stat.size > limit) return "too large";
-  const bytes = readFileSync(file);
-  return bytes.length > limit ? "too large" : bytes;
+  // A device may act when it is opened.
+  if (!statSync(file).isFile()) throw new Error("not a regular file");
+  // What stands there by now may be a pipe, which waits for a writer, or a file of the kernel's, which waits for news.
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) throw new Error("not a regular file");
+    if (stat.size > limit) return "too large";
+    return readToEnd(descriptor, stat.size, limit);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** `size` is what it should have: it may grow while it is read, and files of the kernel's say 0. */
+function readToEnd(descriptor: number, size: number, limit: number): Buffer | "too large" {
+  let bytes = Buffer.allocUnsafe(Math.min(limit, Math.max(size, SMALLEST_READ)) + 1);
+  let length = 0;
+  for (;;) {
+    const read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    length += read;
+    if (length > limit) return "too large";
+    if (read === 0) return bytes.subarray(0, length);
+    if (length === bytes.length) bytes = Buffer.concat([bytes], Math.min(limit, 2 * length) + 1);
+  }
 }
 
 function reportFileError(path: string, cause: unknown, diagnostics: Diagnostics): void {

@@ -37,6 +37,16 @@ function failure(yaml: string): RampartError {
   throw new Error("the settings were accepted");
 }
 
+describe("the file", () => {
+  it("may have a megabyte, and is not read when it has more", () => {
+    expect(load(`#${"x".repeat(1024 * 1024 - 2)}\n`).warnings).toEqual([]);
+    expect(failure(`#${"x".repeat(1024 * 1024 - 1)}\n`)).toMatchObject({
+      code: "RAMPART_E_CONFIG",
+      message: expect.stringContaining("larger than 1048576 bytes") as string,
+    });
+  });
+});
+
 describe("defaults", () => {
   it("fills in everything for an empty file", () => {
     expect(load("")).toEqual({

@@ -35,6 +35,14 @@ describe.runIf(existsSync(fileURLToPath(PACKAGE)))("queue.backend nfqueue", () =
     expect(stdout).toContain("--queue-num 100");
   });
 
+  test("canaries come back through both queues", async () => {
+    for (const queue of ["100", "101"]) {
+      const back = (): Promise<number> => rampart.metric("rampart_canary_round_trip_seconds", { queue });
+      await expect.poll(back, { timeout: 15_000 }).toBeGreaterThan(0);
+    }
+    expect((await rampart.get("/healthz")).status).toBe(200);
+  });
+
   test.each(FAMILIES)("an allowed port connects over $family, another does not, in and out", async (family) => {
     await expectConnects(lab.client, family.shield, 8080);
     await expectDropped(lab.client, family.shield, 8081);

@@ -20,6 +20,7 @@ export const HARNESSES: readonly Harness[] = [
   { name: "queue_message", sources: ["queue_message.c", "netlink.c"], shortRun: 300_000 },
   { name: "conntrack_message", sources: ["conntrack_message.c", "netlink.c"], shortRun: 200_000 },
   { name: "interface_message", sources: ["interface_message.c", "netlink.c"], shortRun: 300_000 },
+  { name: "ruleset_message", sources: ["ruleset_message.c", "netlink.c"], shortRun: 300_000 },
 ];
 
 export type Driver = "libfuzzer" | "replay";

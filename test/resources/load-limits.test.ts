@@ -1,5 +1,22 @@
+import { truncateSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { inRule, loadText, policy } from "./temporary-folder.ts";
+import { formatError } from "../../src/errors/rampart-error.ts";
+import { loadResources } from "../../src/resources/load.ts";
+import { inRule, loadText, policy, temporaryFolder } from "./temporary-folder.ts";
+
+const MEGABYTE = 1_000_000;
+/** What a pattern that goes back on its steps takes hours for. */
+const LONG_WORDS: [what: string, word: string][] = [
+  ["digits and a letter", `${"1".repeat(MEGABYTE)}x`],
+  ["digits and dots", "1.".repeat(MEGABYTE / 2)],
+  ["signs and digits", `-${"0".repeat(MEGABYTE)}-`],
+  ["dashes", `a${"-".repeat(MEGABYTE)}`],
+  ["letters and dashes", "a-".repeat(MEGABYTE / 2)],
+  ["letters and blanks", "a ".repeat(MEGABYTE / 2)],
+  ["exclamation marks", "!".repeat(MEGABYTE)],
+  ["slashes", `a${"/".repeat(MEGABYTE)}`],
+];
 
 function codes(text: string, limits = {}): string[] {
   return loadText(text, { limits }).errors.map((error) => error.code);
@@ -78,6 +95,42 @@ describe("a file cannot make its reading expensive", () => {
 
   it("a file that is too large is not read", () => {
     expect(codes(policy("  order: 1"), { fileBytes: 50 })).toEqual(["RAMPART_E_YAML_LIMIT"]);
+  });
+
+  it("files are counted, and no more are looked for", () => {
+    const files = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`sub/${i}.yaml`, policy("  order: 1", `p${i}`)]));
+    const folder = temporaryFolder({ ...files, "z/last.yaml": policy("  order: x") });
+    const load = (limit: number): string[] => {
+      return loadResources([folder, join(folder, "sub")], { limits: { files: limit } }).errors.map(formatError);
+    };
+    expect(load(7)).toEqual([expect.stringContaining("last.yaml")]);
+    expect(load(5)).toEqual([expect.stringMatching(/5\.yaml:1:1: RAMPART_E_LIMIT there are more than 5 policy files/)]);
+  });
+
+  it("all files together have a size, too", () => {
+    const one = policy("  order: 1");
+    const folder = temporaryFolder({ "a.yaml": one, "b.yaml": one.replace("name: p", "name: q"), "c.yaml": "x" });
+    const load = (totalBytes: number): string[] => {
+      return loadResources([folder], { limits: { totalBytes } }).errors.map(formatError);
+    };
+    expect(load(2 * one.length)).toEqual([expect.stringMatching(/c\.yaml:1:1: RAMPART_E_YAML_LIMIT/)]);
+    expect(load(2 * one.length - 1)).toEqual([expect.stringMatching(/b\.yaml:1:1: RAMPART_E_YAML_LIMIT/)]);
+  });
+
+  it("a file that is larger than its limit is refused before it is read", () => {
+    const folder = temporaryFolder({ "large.yaml": "" });
+    // A hole: it takes no room on the disk.
+    truncateSync(join(folder, "large.yaml"), 2 ** 30);
+    const started = performance.now();
+    expect(loadResources([folder]).errors.map(({ code }) => code)).toEqual(["RAMPART_E_YAML_LIMIT"]);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it.each(LONG_WORDS)("a word of a megabyte is read in time that grows with it, and quoted in part: %s", (_what, word) => {
+    const started = performance.now();
+    const { errors } = loadText(`apiVersion: v1\nkind: ${word}\nmetadata: { name: ${word}, labels: { ${word}: ${word} } }\nx: ${word}\n`);
+    expect(performance.now() - started).toBeLessThan(10_000);
+    for (const error of errors) expect(formatError(error).length).toBeLessThan(5000);
   });
 
   it("documents are counted, items of a list too", () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadResources } from "../../src/resources/load.ts";
 import type { LoadResult } from "../../src/resources/load.ts";
@@ -55,6 +55,22 @@ describe("which files are read", () => {
     execFileSync("mkfifo", [join(folder, "b.yaml")]);
     mkdirSync(join(folder, "c.yaml"));
     expect(codes(loadResources([folder]))).toEqual(["RAMPART_E_FILE_MISSING", "RAMPART_E_FILE_READ"]);
+  });
+
+  it("devices, links in a circle and files of the kernel's that say they are empty do not stop it either", () => {
+    const folder = temporaryFolder();
+    symlinkSync("/dev/zero", join(folder, "a.yaml"));
+    symlinkSync("c.yaml", join(folder, "b.yaml"));
+    symlinkSync("b.yaml", join(folder, "c.yaml"));
+    symlinkSync("/proc/self/limits", join(folder, "d.yaml"));
+    const result = loadResources([folder]);
+    expect(result.errors.map(({ code, location }) => [basename(location?.file ?? ""), code])).toEqual([
+      ["b.yaml", "RAMPART_E_FILE_READ"],
+      ["c.yaml", "RAMPART_E_FILE_READ"],
+      ["a.yaml", "RAMPART_E_FILE_READ"],
+      ["d.yaml", expect.stringMatching(/^RAMPART_E_/)],
+    ]);
+    expect(result.texts.map(({ file }) => basename(file))).toEqual(["d.yaml"]);
   });
 
   it("a folder without policies is warned about", () => {

@@ -162,8 +162,9 @@ describe.runIf(isRealRoot() && isOpen(REPOSITORY) && isOpen(dirname(process.exec
     expect(stranger.stderr).toMatch(/^RAMPART_E_/);
   });
 
-  test.each(["connmark", "none"])("enforces with CAP_NET_ADMIN alone where iptables is iptables-nft, offload %s", async (offload) => {
-    const daemon = await start("nft", ["CAP_NET_ADMIN"], { datapath: { offload } });
+  test("enforces with CAP_NET_ADMIN alone where iptables is iptables-nft", async () => {
+    // Without offload it also looks for DNAT, in every iptables there is.
+    const daemon = await start("nft", ["CAP_NET_ADMIN"], { datapath: { offload: "none" } });
     expect(await processStatus((await daemon.status())["pid"], "CapEff")).toBe("0000000000001000");
     await expectConnects(lab.client, FAMILIES[0].shield, 8080);
     await expectDropped(lab.client, FAMILIES[0].shield, 8081);
