@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
-import { allowPorts, ETH0 } from "./support/documents.ts";
+import { allowPorts } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectUdpAnswered, FAMILIES, Lab } from "./support/lab.ts";
 import {
   ALLOWED,
