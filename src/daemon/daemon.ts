@@ -127,6 +127,7 @@ export class Daemon {
       pool: this.#pool,
       enforcer: () => this.#enforcer,
       backend: settings.queue.backend,
+      established: settings.established,
       onTaken: (pid) => {
         notifyService(this.#native, `MAINPID=${pid}`);
         setImmediate(() => void this.#leave(pid).catch(options.onFatal));

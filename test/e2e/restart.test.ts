@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { MarkLayout } from "../../src/hooks/marks.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
@@ -64,6 +65,19 @@ describe("rampart restart", () => {
     await expectConnects(lab.client, IPV4.shield, 8081);
     await expectDropped(lab.client, IPV4.shield, DENIED);
     for (const each of conversations) await each.close();
+  });
+
+  test("leaves a connection that is silent meanwhile to the kernel, so that it outlives the new process, too", async () => {
+    rampart = await startRampart(lab.shield, { policies });
+    const silent = await openTcp(lab.client, IPV4.shield, ALLOWED);
+    expect(await silent.exchange("before")).toMatchObject({ line: "before" });
+    await rampart.restart();
+    const mark = `mark=${new MarkLayout().connectionMark(await rampart.generation())} `;
+    const list = ["conntrack", "-L", "-p", "tcp", "--dport", String(ALLOWED)];
+    await expect.poll(async () => (await lab.shield.run(list)).stdout, { timeout: 5000 }).toContain(mark);
+    await rampart.kill();
+    expect(await silent.exchange("dead")).toMatchObject({ line: "dead" });
+    await silent.close();
   });
 
   test("brings other settings into force: more workers, then fewer", async () => {
@@ -189,5 +203,16 @@ describe("without offload", () => {
     rampart = await startRampart(lab.shield, { policies, settings: { datapath: { offload: "none" } } });
     expectNothingLost(await underTraffic(lab, IPV4.shield, 8, () => restartOften(rampart, 2)));
     expect(await tcpConnect(lab.client, IPV4.shield, DENIED, { timeoutMs: 300 })).toBe("timeout");
+  });
+
+  test("the new process knows the connections of the old one: one that was silent survives the next policy change", async () => {
+    rampart = await startRampart(lab.shield, { policies, settings: { datapath: { offload: "none", workers: 2 } } });
+    const silent = await Promise.all(Array.from({ length: 8 }, () => openTcp(lab.client, IPV4.shield, ALLOWED)));
+    for (const each of silent) expect(await each.exchange("before")).toMatchObject({ line: "before" });
+    await rampart.restart();
+    await rampart.changePolicy(() => rampart.signal("SIGHUP"));
+    expect(await lab.server(lab.shield, ALLOWED).speak("unasked")).toBeGreaterThanOrEqual(8);
+    for (const each of silent) expect(await each.listen()).toMatchObject({ line: "unasked" });
+    for (const each of silent) await each.close();
   });
 });
