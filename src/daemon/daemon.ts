@@ -156,6 +156,7 @@ export class Daemon {
       enforcer: () => this.#enforcer,
       backend: settings.queue.backend,
       applying: () => this.#trial.underWay,
+      established: settings.established,
       onTaken: (pid) => {
         notifyService(this.#native, `MAINPID=${pid}`);
         setImmediate(() => void this.#leave(pid).catch(options.onFatal));

@@ -63,6 +63,8 @@ export class Enforcer {
   /** With the workers, but not yet in force in the kernel. */
   #pending: Compilation | undefined;
   #generation = 0;
+  /** The generation in force before that one, at a start that of an earlier daemon's hooks; 0: none. */
+  #before = 0;
   /** No hooks were there when this daemon came: until the next change, older connections are picked up. */
   #adoptOlder = false;
   /** DNAT of local packets was seen; it is not looked for again. */
@@ -189,10 +191,11 @@ export class Enforcer {
   async #carryOver(): Promise<void> {
     if (this.#options.settings.datapath.offload === "none") return;
     const current = this.#current;
-    const from = this.#previous?.compilation.tables.generation;
-    if (current === undefined || from === undefined) return;
+    const from = this.#before;
+    if (current === undefined || from === 0) return;
     const { native, marks } = this.#options;
     const { compilation, links } = current;
+    if (compilation.tables.generation === from) return;
     const changes = this.#changes;
     await carryConnectionsOver({ native, marks, compilation, links, from, superseded: () => this.#changes !== changes });
   }
@@ -226,6 +229,7 @@ export class Enforcer {
       this.#pending = undefined;
     }
     if (replaced !== undefined) this.#options.onRetired(replaced.compilation, hits);
+    this.#before = this.#generation;
     this.#generation = generation;
     this.#previous = replaced;
     const felix = effectiveFelix(resources, settings.node);

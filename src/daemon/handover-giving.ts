@@ -15,6 +15,7 @@ import type { ControlStream } from "../control/stream.ts";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 import type { NativeBinding } from "../native/binding.ts";
+import { writeConnections } from "./connection-file.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { isService } from "./service-notify.ts";
 import { startSuccessor } from "./successor.ts";
@@ -27,6 +28,8 @@ export interface HandoverGivingOptions {
   readonly backend: "native" | "nfqueue";
   /** A policy set waits for its confirmation. */
   readonly applying: () => boolean;
+  /** As in the settings. */
+  readonly established: string;
   /** The new process enforces. */
   readonly onTaken: (pid: number) => void;
   /** This process shall stop, and then start its successor. */
@@ -113,13 +116,17 @@ export class HandoverGiving {
     }
   }
 
-  /** The control method "handover.queues": their sockets go to the datagram socket `socket`. Returns their numbers. */
+  /**
+   * The control method "handover.queues": their sockets go to the datagram socket `socket`, and without offload the
+   * connections to the file `connections`. Returns the queues' numbers.
+   */
   async queues(params: unknown): Promise<{ readonly queues: readonly number[] }> {
-    const { pool, native } = this.#options;
+    const { pool, native, established } = this.#options;
     const handover = this.#underWay();
     handover.paused = true;
     await pool.pause();
-    const sockets = pool.descriptors;
+    const { descriptors: sockets, connections } = pool;
+    if (connections.size > 0) writeConnections(textIn(params, "connections"), connections, established);
     native.sendDatagram(textIn(params, "socket"), "", [...sockets.values()]);
     return { queues: [...sockets.keys()] };
   }

@@ -8,10 +8,17 @@ import { closeSync, rmSync } from "node:fs";
 import { controlRequest, controlStream, type ControlStreamHandle } from "../control/client.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 import type { NativeBinding } from "../native/binding.ts";
+import { readConnections } from "./connection-file.ts";
 
 /** What the old process has begun before must end first: a change of the policy, a repair of the hooks. */
 const STANDSTILL_TIMEOUT_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+
+interface Inheritance {
+  readonly sockets: ReadonlyMap<number, number>;
+  /** Without offload (flow/connection-records.ts). */
+  readonly connections: ReadonlyMap<number, Uint32Array>;
+}
 
 export class HandoverTaking {
   readonly #native: NativeBinding;
@@ -53,18 +60,23 @@ export class HandoverTaking {
     return taking;
   }
 
-  /** The sockets of the old process's queues, by queue number; none when it has died meanwhile. */
-  async queues(): Promise<ReadonlyMap<number, number>> {
+  /**
+   * The sockets of the old process's queues and the connections it knew (`established` as in the settings), by queue
+   * number; none when it has died meanwhile.
+   */
+  async queues(established: string): Promise<Inheritance> {
     const socket = `${this.#control}.fds`;
+    const connections = `${this.#control}.connections`;
     rmSync(socket, { force: true });
     const receiver = this.#native.bindDatagram(socket);
     try {
-      const answer = await controlRequest(this.#control, "handover.queues", { socket }, REQUEST_TIMEOUT_MS);
+      const answer = await controlRequest(this.#control, "handover.queues", { socket, connections }, REQUEST_TIMEOUT_MS);
       const { queues } = answer as { readonly queues: readonly number[] };
       const { descriptors } = this.#native.receiveDatagram(receiver);
-      return new Map(queues.map((queue, i) => [queue, descriptors[i] as number]));
+      const sockets = new Map(queues.map((queue, i) => [queue, descriptors[i] as number]));
+      return { sockets, connections: readConnections(connections, established) };
     } catch (error) {
-      if (isGone(error)) return new Map();
+      if (isGone(error)) return { sockets: new Map(), connections: new Map() };
       throw error;
     } finally {
       closeSync(receiver);

@@ -56,11 +56,11 @@ export class QueueSockets {
 
   /** In a takeover, once the workers have tables: they read as soon as they have the queues. */
   async takeOver(): Promise<void> {
-    const { pool, log } = this.#options;
+    const { pool, log, settings } = this.#options;
     if (this.#taking === undefined || pool.descriptors.size > 0) return;
     const began = performance.now();
-    const sockets = await this.#taking.queues();
-    await pool.bind(sockets);
+    const { sockets, connections } = await this.#taking.queues(settings.established);
+    await pool.bind(sockets, this.#sameReaders(sockets) ? connections : undefined);
     const unreadMs = Math.round((performance.now() - began) * 10) / 10;
     this.#closeUnused(sockets);
     this.#store.inherit(sockets.keys());
@@ -86,6 +86,12 @@ export class QueueSockets {
   /** Before a stop, which may be half of a restart. */
   keepForRestart(): void {
     this.#store.keepForRestart(this.#options.pool.descriptors);
+  }
+
+  /** Whether the kernel gives each queue the packets it gave it before: it spreads them by the number of queues. */
+  #sameReaders(sockets: ReadonlyMap<number, number>): boolean {
+    const { pool } = this.#options;
+    return sockets.size === pool.queues.length && pool.queues.every(({ queue }) => sockets.has(queue));
   }
 
   /** Closes sockets of queues that the settings name no more. */

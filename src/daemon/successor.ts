@@ -24,8 +24,9 @@ interface LastWords {
 
 export function startSuccessor({ takeover }: { readonly takeover: boolean }): Successor {
   const given = process.argv.slice(1).filter((argument) => argument !== TAKEOVER_OPTION);
-  // The service manager's word on its watchdog is for its main process, which the new one will be.
-  const { WATCHDOG_PID: _ours, ...env } = process.env;
+  const env = { ...process.env };
+  // Names this process as the one to be watched (sd_watchdog_enabled(3)); left out, it is whoever is the main one.
+  delete env["WATCHDOG_PID"];
   const child = spawn(process.execPath, [...process.execArgv, ...given, ...(takeover ? [TAKEOVER_OPTION] : [])], {
     detached: true,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -34,7 +35,7 @@ export function startSuccessor({ takeover }: { readonly takeover: boolean }): Su
   const timer = setTimeout(() => child.kill("SIGKILL"), TAKEOVER_TIMEOUT_MS);
   const release = (): void => {
     clearTimeout(timer);
-    child.disconnect();
+    if (child.connected) child.disconnect();
     child.unref();
   };
   return { failed: endOf(child).finally(() => clearTimeout(timer)), release };

@@ -23,7 +23,12 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
-  | { readonly type: "open"; readonly descriptor: number | undefined }
+  | {
+      readonly type: "open";
+      readonly descriptor: number | undefined;
+      /** Connections that the reader before had, without offload (flow/connection-records.ts). */
+      readonly connections: Uint32Array | undefined;
+    }
   | { readonly type: "publish"; readonly published: PublishedTables }
   | { readonly type: "interfaces"; readonly interfaces: InterfaceMap }
   | { readonly type: "tap"; readonly ring: RingMemory | undefined }

@@ -6,6 +6,7 @@
  */
 import { RampartError } from "../errors/rampart-error.ts";
 import { connectionStages, stageSum } from "../flow/connection-class.ts";
+import { adoptRecords } from "../flow/connection-records.ts";
 import type { ConnectionTable } from "../flow/connection-table.ts";
 import { MarkLayout } from "../hooks/marks.ts";
 import type { NativeQueueOptions } from "../native/binding.ts";
@@ -49,6 +50,7 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
   const pace = setup.deniedPerSecond === undefined ? undefined : new DenialPace(setup.deniedPerSecond);
   let queue: PacketQueue | undefined;
   let published = false;
+  let paused = false;
   let tap: RecordRing | undefined;
   const profile = new PathProfile();
 
@@ -56,7 +58,7 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
     if (queue !== undefined) publishGauges(counters, queue, decider, canary, events, tap);
   };
   const housekeeping = setInterval(() => {
-    decider.expire(performance.now(), EXPIRE_BUDGET);
+    if (!paused) decider.expire(performance.now(), EXPIRE_BUDGET);
     gauges();
     counters.setGauge("heartbeatAt", sharedClock());
   }, HOUSEKEEPING_MS);
@@ -69,7 +71,11 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
     switch (message.type) {
       case "open":
         try {
-          const { descriptor } = message;
+          const { descriptor, connections } = message;
+          const { tracker } = decider;
+          if (connections !== undefined && tracker !== undefined) {
+            adoptRecords(tracker.table, connections, performance.now());
+          }
           queue = openQueue(descriptor === undefined ? setup.queue : { ...setup.queue, descriptor });
         } catch (error) {
           clearInterval(housekeeping);
@@ -81,10 +87,12 @@ export function readQueue(setup: WorkerSetup, openQueue: OpenQueue, port: Reader
         post({ type: "bound", descriptor: queue.descriptor, wakeKey: queue.wakeKey });
         break;
       case "pause":
+        paused = true;
         queue?.pause?.();
         post({ type: "paused" });
         break;
       case "resume":
+        paused = false;
         queue?.resume?.();
         break;
       case "publish":

@@ -58,6 +58,7 @@ interface Member {
   readonly reader: ReaderHandle;
   readonly counters: WorkerCounters;
   readonly events: RecordRing;
+  readonly connections: SharedArrayBuffer | undefined;
   descriptor: number | undefined;
   ruleHits: Float64Array;
 }
@@ -90,11 +91,17 @@ export class WorkerPool {
   }
 
   /**
-   * Binds the queues, or takes over those that came with a descriptor of their socket; throws the first worker's error.
-   * Workers that have tables begin to read.
+   * Binds the queues, or takes over those that came with a descriptor of their socket, and connections that their
+   * readers had (flow/connection-records.ts); both by queue number. Throws the first worker's error. Workers that have
+   * tables begin to read.
    */
-  async bind(inherited: ReadonlyMap<number, number> = new Map()): Promise<void> {
-    const bound = this.#members.map((member) => this.#bind(member, inherited.get(member.queue)));
+  async bind(
+    inherited: ReadonlyMap<number, number> = new Map(),
+    connections: ReadonlyMap<number, Uint32Array> = new Map(),
+  ): Promise<void> {
+    const bound = this.#members.map((member) => {
+      return this.#bind(member, inherited.get(member.queue), connections.get(member.queue));
+    });
     const failed = (await Promise.allSettled(bound)).find((result) => result.status === "rejected");
     if (failed !== undefined) {
       await this.close();
@@ -106,6 +113,13 @@ export class WorkerPool {
   get descriptors(): ReadonlyMap<number, number> {
     const found = new Map<number, number>();
     for (const { queue, descriptor } of this.#members) if (descriptor !== undefined) found.set(queue, descriptor);
+    return found;
+  }
+
+  /** Without offload: where the connections of each queue are, by queue number. */
+  get connections(): ReadonlyMap<number, SharedArrayBuffer> {
+    const found = new Map<number, SharedArrayBuffer>();
+    for (const { queue, connections } of this.#members) if (connections !== undefined) found.set(queue, connections);
     return found;
   }
 
@@ -237,14 +251,21 @@ export class WorkerPool {
     reader.channel.on("message", (message: FromWorker) => {
       if (message.type === "unknown-interface") options.onUnknownInterface(message.index);
     });
-    const ring = new RecordRing(events);
-    return { queue, reader, counters, events: ring, descriptor: undefined, ruleHits: new Float64Array(0) };
+    return {
+      queue,
+      reader,
+      counters,
+      events: new RecordRing(events),
+      connections: connections?.own,
+      descriptor: undefined,
+      ruleHits: new Float64Array(0),
+    };
   }
 
-  async #bind(member: Member, inherited: number | undefined): Promise<void> {
+  async #bind(member: Member, descriptor: number | undefined, connections: Uint32Array | undefined): Promise<void> {
     const { queue, reader: { channel } } = member;
     try {
-      const bound = await this.#ask(member, { type: "open", descriptor: inherited }, "bound", PUBLISH_TIMEOUT_MS);
+      const bound = await this.#ask(member, { type: "open", descriptor, connections }, "bound", PUBLISH_TIMEOUT_MS);
       if (bound.type === "bound") member.descriptor = bound.descriptor;
     } catch (error) {
       // Its thread ends by itself, and answers nothing any more.

@@ -100,6 +100,11 @@ export function connectionKeyLength(view: PacketView): number {
   return view.family === 4 ? IPV4_CONNECTION_WORDS : CONNECTION_WORDS;
 }
 
+/** The same of a key that was written. */
+export function writtenKeyLength(key: Uint32Array): number {
+  return ((key[PROTOCOL] >>> 8) & 0xff) === 4 ? IPV4_CONNECTION_WORDS : CONNECTION_WORDS;
+}
+
 /** Whether the view is an ICMP message that asks for an answer. */
 export function isIcmpQuery(view: PacketView): boolean {
   return view.hasIcmp === 1 && icmpPart(view) === ASKS;

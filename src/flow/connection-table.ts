@@ -11,7 +11,7 @@
  */
 import type { PacketView } from "../packet/view.ts";
 import { CONNECTION_CLASSES, ConnectionClass, connectionLimits, FIRST_KEPT } from "./connection-class.ts";
-import { CONNECTION_WORDS, connectionKeyLength, writeConnectionKey } from "./connection-key.ts";
+import { CONNECTION_WORDS, connectionKeyLength, writeConnectionKey, writtenKeyLength } from "./connection-key.ts";
 import { connectionArrays, NONE } from "./connection-memory.ts";
 import { hashWords } from "./key-hash.ts";
 
@@ -93,6 +93,10 @@ export class ConnectionTable {
     this.turned = writeConnectionKey(key, view, domain);
     const length = connectionKeyLength(view);
     this.#keyLength = length;
+    return this.#find(key, length);
+  }
+
+  #find(key: Uint32Array, length: number): number {
     const hash = hashWords(key, length, this.#seed0, this.#seed1);
     this.#hash = hash;
     const keys = this.#keys;
@@ -145,6 +149,20 @@ export class ConnectionTable {
     this.#link(slot);
     this.size++;
     return slot;
+  }
+
+  /**
+   * A slot for a connection that another table has known by the key at keys[at]; -1 when this one knows it, too, or is
+   * full. `orientation` as `turned`: which end of the key is the original direction's source.
+   */
+  adopt(keys: Uint32Array, at: number, orientation: number, connectionClass: number, now: number): number {
+    if (this.#free === NONE) return NONE;
+    const key = this.#key;
+    for (let i = 0; i < CONNECTION_WORDS; i++) key[i] = keys[at + i];
+    this.#keyLength = writtenKeyLength(key);
+    if (this.#find(key, this.#keyLength) !== NONE) return NONE;
+    this.turned = orientation;
+    return this.insert(connectionClass, now);
   }
 
   /** The connection in `slot` was seen at `now` and is of this class. */

@@ -248,8 +248,8 @@ export class RampartProcess {
   async exited(): Promise<ProcessExit> {
     const successor = this.#successor;
     if (successor !== undefined) {
-      const script = 'while grep -q "^State:[[:space:]]*[^XZ]" /proc/$0/status 2>&-; do sleep 0.01; done';
-      await this.host.run(["sh", "-c", script, String(successor)]);
+      const script = 'while grep -q "^State:[[:space:]]*[^XZ[:space:]]" /proc/$0/status 2>/dev/null; do sleep 0.01; done';
+      await this.host.run(["sh", "-c", script, String(successor)], { check: true });
       this.#successor = undefined;
     }
     return (await this.#process?.exited) ?? { code: null, signal: null };

@@ -3,15 +3,17 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { MarkLayout } from "../../src/hooks/marks.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
-import { allowPorts, ETH0 } from "./support/documents.ts";
+import { allowPorts } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectUdpAnswered, FAMILIES, Lab } from "./support/lab.ts";
 import {
   ALLOWED,
   DENIED,
   expectNothingLost,
+  expectNothingUnjudged,
   killOften,
   manage,
   POLICY,
@@ -42,41 +44,51 @@ function changeSettings(change: Readonly<Record<string, unknown>>): void {
 }
 
 describe("rampart restart", () => {
-  test.each(FAMILIES)("under a storm of connections over $family: none refused, none unjudged", async ({ shield }) => {
-    rampart = await startRampart(lab.shield, { policies });
-    expectNothingLost(await underTraffic(lab, shield, 32, () => restartOften(rampart, 3)));
-  });
+  test.each(FAMILIES.map((family, i) => ({ ...family, times: [3, 2][i] as number })))(
+    "$times times under a storm of connections over $family: none refused, none unjudged",
+    async ({ shield, times }) => {
+      rampart = await startRampart(lab.shield, { policies });
+      expectNothingLost(await underTraffic(lab, shield, 16, () => restartOften(rampart, times)));
+    },
+  );
 
-  test("says which process took over from which, and open connections go on", async () => {
-    rampart = await startRampart(lab.shield, { policies });
+  test("says which process took over from which, judges by the files as they are then, and open connections go on", async () => {
+    rampart = await startRampart(lab.shield, { policies, settings: { policy: { watch: false } } });
     const before = await pid();
     const conversations = [await openTcp(lab.client, IPV4.shield, ALLOWED), await openUdp(lab.client, IPV4.shield, ALLOWED)];
     for (const each of conversations) expect(await each.exchange("before")).toMatchObject({ line: "before" });
+    await expectDropped(lab.client, IPV4.shield, 8081);
+    rampart.writePolicy("more.yaml", allowPorts("more", "ingress", 8081));
     const said = await rampart.restart();
     expect(said).toBe(`process ${await pid()} took over 1 queue from process ${before}\n`);
     for (const each of conversations) expect(await each.exchange("after")).toMatchObject({ line: "after" });
-    await expectConnects(lab.client, IPV4.shield, ALLOWED);
+    await expectConnects(lab.client, IPV4.shield, 8081);
     await expectDropped(lab.client, IPV4.shield, DENIED);
     for (const each of conversations) await each.close();
   });
 
+  test("leaves a connection that is silent meanwhile to the kernel, so that it outlives the new process, too", async () => {
+    rampart = await startRampart(lab.shield, { policies });
+    const silent = await openTcp(lab.client, IPV4.shield, ALLOWED);
+    expect(await silent.exchange("before")).toMatchObject({ line: "before" });
+    await rampart.restart();
+    const mark = `mark=${new MarkLayout().connectionMark(await rampart.generation())} `;
+    const list = ["conntrack", "-L", "-p", "tcp", "--dport", String(ALLOWED)];
+    await expect.poll(async () => (await lab.shield.run(list)).stdout, { timeout: 5000 }).toContain(mark);
+    await rampart.kill();
+    expect(await silent.exchange("dead")).toMatchObject({ line: "dead" });
+    await silent.close();
+  });
+
   test("brings other settings into force: more workers, then fewer", async () => {
     rampart = await startRampart(lab.shield, { policies });
-    for (const workers of [3, 1, 2]) {
+    for (const workers of [3, 1]) {
       changeSettings({ datapath: { workers } });
       await rampart.restart();
       expect((await rampart.status())["queues"]).toHaveLength(workers);
       await expectConnects(lab.client, IPV4.shield, ALLOWED);
       await expectDropped(lab.client, IPV4.shield, DENIED);
     }
-  });
-
-  test("judges by the policy files as they are then", async () => {
-    rampart = await startRampart(lab.shield, { policies, settings: { policy: { watch: false } } });
-    await expectDropped(lab.client, IPV4.shield, 8081);
-    rampart.writePolicy("more.yaml", allowPorts("more", "ingress", 8081));
-    await rampart.restart();
-    await expectConnects(lab.client, IPV4.shield, 8081);
   });
 
   test.each([
@@ -142,12 +154,12 @@ test("a second takeover at the same time is refused", async () => {
 describe("systemctl restart, with the queues in the descriptor store", () => {
   test("under a storm of connections: none refused, none unjudged", async () => {
     rampart = await startRampart(lab.shield, { policies, ...manage() });
-    expectNothingLost(await underTraffic(lab, IPV4.shield, 32, () => restartServiceOften(rampart, 3, "SIGHUP")));
+    expectNothingLost(await underTraffic(lab, IPV4.shield, 16, () => restartServiceOften(rampart, 2, "SIGHUP")));
   });
 
   test("after a crash connections wait for the next process, too", async () => {
     rampart = await startRampart(lab.shield, { policies, ...manage() });
-    expectNothingLost(await underTraffic(lab, IPV4.shield, 8, () => restartServiceOften(rampart, 2, "SIGUSR1")));
+    expectNothingLost(await underTraffic(lab, IPV4.shield, 8, () => restartServiceOften(rampart, 1, "SIGUSR1")));
   });
 
   test("`rampart restart` tells the service manager of the new main process, which can be restarted in turn", async () => {
@@ -182,12 +194,7 @@ describe("systemctl restart, with the queues in the descriptor store", () => {
 describe("SIGKILL and a new start", () => {
   test("under traffic: no established connection lost, nothing unjudged", async () => {
     rampart = await startRampart(lab.shield, { policies });
-    const { flow, deniedConnected, udpArrived, udpSent } = await underTraffic(lab, IPV4.shield, 8, () => {
-      return killOften(rampart, 8);
-    });
-    expect(flow).toMatchObject({ echoed: flow.sent, disorder: 0, broken: 0 });
-    expect({ deniedConnected, udpArrived }).toEqual({ deniedConnected: 0, udpArrived: 0 });
-    expect(Math.min(flow.sent, udpSent)).toBeGreaterThan(100);
+    expectNothingUnjudged(await underTraffic(lab, IPV4.shield, 8, () => killOften(rampart, 8)));
   });
 });
 
@@ -196,5 +203,16 @@ describe("without offload", () => {
     rampart = await startRampart(lab.shield, { policies, settings: { datapath: { offload: "none" } } });
     expectNothingLost(await underTraffic(lab, IPV4.shield, 8, () => restartOften(rampart, 2)));
     expect(await tcpConnect(lab.client, IPV4.shield, DENIED, { timeoutMs: 300 })).toBe("timeout");
+  });
+
+  test("the new process knows the connections of the old one: one that was silent survives the next policy change", async () => {
+    rampart = await startRampart(lab.shield, { policies, settings: { datapath: { offload: "none", workers: 2 } } });
+    const silent = await Promise.all(Array.from({ length: 8 }, () => openTcp(lab.client, IPV4.shield, ALLOWED)));
+    for (const each of silent) expect(await each.exchange("before")).toMatchObject({ line: "before" });
+    await rampart.restart();
+    await rampart.changePolicy(() => rampart.signal("SIGHUP"));
+    expect(await lab.server(lab.shield, ALLOWED).speak("unasked")).toBeGreaterThanOrEqual(8);
+    for (const each of silent) expect(await each.listen()).toMatchObject({ line: "unasked" });
+    for (const each of silent) await each.close();
   });
 });
