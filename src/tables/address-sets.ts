@@ -17,8 +17,10 @@ export interface AddressPredicate {
   readonly exclude: readonly number[];
 }
 
+const NONE: readonly never[] = [];
+
 export class AddressPredicates {
-  readonly predicates: AddressPredicate[] = [{ include: [], exclude: [] }];
+  readonly predicates: AddressPredicate[] = [{ include: NONE, exclude: NONE }];
   /** Sorted lists of set ids, as prefixes have them. */
   readonly setLists = new ListInterner();
   readonly #prefixes = { 4: new PrefixTable(4, this.setLists), 6: new PrefixTable(6, this.setLists) };
@@ -66,7 +68,7 @@ export class AddressPredicates {
     if (include.length === 0 && exclude.length === 0) return 0;
     if (include.length === 1 && exclude.length === 0) {
       const known = this.#singles[include[0]];
-      return known ?? (this.#singles[include[0]] = this.#add({ include: [...include], exclude: [] }));
+      return known ?? (this.#singles[include[0]] = this.#add({ include: include.slice(), exclude: NONE }));
     }
     const predicate = { include: ascending(include), exclude: ascending(exclude) };
     const key = `${predicate.include.join(",")}!${predicate.exclude.join(",")}`;
@@ -88,5 +90,5 @@ function netKey({ family, value, prefix }: Cidr): string {
 }
 
 function ascending(ids: readonly number[]): readonly number[] {
-  return ids.length < 2 ? ids : [...new Set(ids)].toSorted((a, b) => a - b);
+  return ids.length < 2 ? ids.slice() : [...new Set(ids)].toSorted((a, b) => a - b);
 }

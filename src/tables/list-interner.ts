@@ -20,7 +20,8 @@ export class ListInterner {
       if (this.#hashes[id] === hash && equal(this.lists[id], list)) return id;
       slot = (slot + 1) & mask;
     }
-    this.lists.push(list);
+    // Lists were appended to as a rule, and a copy has no room for more.
+    this.lists.push(list.slice());
     this.#hashes.push(hash);
     this.#slots[slot] = this.lists.length;
     if (this.lists.length * 2 > this.#slots.length) this.#grow();

@@ -121,15 +121,18 @@ export class PrefixTable {
       cidrs.push(before[from]);
       setLists.push(beforeLists[from]);
     }
-    this.#cidrs = cidrs;
-    this.#setLists = setLists;
+    this.#cidrs = cidrs.slice();
+    this.#setLists = setLists.slice();
   }
 
   #rebuild(toClass: (list: number) => number): void {
-    this.#starts = [];
-    this.#classes = [];
+    const starts: bigint[] = [];
+    const classes: number[] = [];
     const space = 1n << BigInt(addressBits(this.#family));
-    this.#sweep(0, 0n, space - 1n, this.#empty, toClass, this.#starts, this.#classes);
+    this.#sweep(0, 0n, space - 1n, this.#empty, toClass, starts, classes);
+    // Copies have no room for more, which lists that were appended to have.
+    this.#starts = starts.slice();
+    this.#classes = classes.slice();
   }
 
   /** Finds the intervals inside one prefix anew. */

@@ -185,7 +185,7 @@ export class RuleBuilder {
       }
     }
     const skips = matches.length === 0 ? [] : [...this.#skips(rule, rule.source, false), ...this.#skips(rule, rule.destination, true)];
-    const forms = { skips, matches };
+    const forms = { skips: kept(skips), matches: kept(matches) };
     this.#ruleForms.set(rule, forms);
     return forms;
   }
@@ -281,6 +281,13 @@ export class RuleBuilder {
   #addressSet(addresses: readonly Address[]): number {
     return this.#addresses.netSet(addresses.map(hostPrefix));
   }
+}
+
+const NONE: readonly never[] = [];
+
+/** A list to be kept for long, without the room that appending leaves. */
+function kept(list: readonly number[]): readonly number[] {
+  return list.length === 0 ? NONE : list.slice();
 }
 
 /** The one protocol all of them allow; "none" when they contradict one another. */
