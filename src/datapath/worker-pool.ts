@@ -66,7 +66,6 @@ interface Member {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
-  #connections: readonly SharedArrayBuffer[] = [];
   #tapRings: RecordRing[] = [];
   #closing = false;
 
@@ -78,7 +77,6 @@ export class WorkerPool {
   start(): void {
     const { workers, offload, firstQueue, flowCapacity, secondLane } = this.#options;
     const blocks = Array.from({ length: offload === "none" ? workers : 0 }, () => allocateConnections(flowCapacity));
-    this.#connections = blocks;
     for (let i = 0; i < workers; i++) {
       const own = blocks[i];
       const connections = own && { own, others: blocks.filter((block) => block !== own) };
@@ -139,7 +137,7 @@ export class WorkerPool {
 
   /** The workers' connection tables (flow/connection-memory.ts), to read only; none with offload. */
   get connectionMemory(): readonly SharedArrayBuffer[] {
-    return this.#connections;
+    return this.#members.flatMap(({ connections }) => connections ?? []);
   }
 
   /** A count of the tables in force (hit-counts.ts), summed over the workers. */
@@ -256,7 +254,7 @@ export class WorkerPool {
       reader,
       counters,
       events: new RecordRing(events),
-      connections: connections?.own,
+      connections: own.connections?.own,
       descriptor: undefined,
       ruleHits: new Float64Array(0),
     };
