@@ -91,6 +91,13 @@ describe("defaults", () => {
     expect(load("queue:\n  # number: 7\nnode:\n").settings.queue.number).toBe(100);
   });
 
+  it("have no second lane where every packet is queued, where the package nfqueue has its own, and where it is switched off", () => {
+    expect(load("datapath: {offload: none}\n").settings.overload.secondLane).toBe(false);
+    expect(load("queue: {backend: nfqueue}\ndatapath: {workers: 1}\n").settings.overload.secondLane).toBe(false);
+    expect(load("overload: {secondLane: false}\nqueue: {number: 65535}\ndatapath: {workers: 1}\n").settings.overload.secondLane).toBe(false);
+    expect(load("datapath: {offload: connmark}\n").settings.overload.secondLane).toBe(true);
+  });
+
   it("takes the state directory as an absolute path, and startup as closed or open", () => {
     const { settings } = load("startup: open\nstateDirectory: /srv/rampart\n");
     expect([settings.startup, settings.stateDirectory]).toEqual(["open", "/srv/rampart"]);

@@ -15,15 +15,16 @@ import { openTcp, tcpConnect } from "../../src/sandbox/probe.ts";
 import {
   ADDRESS,
   CLOSED_PORT,
+  deniedFloods,
   expectAllAccountedFor,
   expectAllConnect,
-  FIRST_QUEUE,
+  expectWithstands,
   type Flood,
   FloodLab,
+  LOW_LIMITS,
   lostToQueues,
   ONE_WORKER,
   OPEN_PORT,
-  OTHERS_PORT,
   POLICIES,
   SECOND_LANE,
   sentBy,
@@ -53,27 +54,8 @@ async function start(settings: SettingsOverlay = {}, wrapper: readonly string[] 
 
 
 describe("a flood of denied packets", () => {
-  const seconds = 1;
-  const floods: [string, string, Flood][] = [
-    ["one source", "closed-port", { port: CLOSED_PORT, seconds }],
-    ["one source, to a port that others may send to", "heavy-source", { port: OTHERS_PORT, seconds }],
-    ["many made-up sources, to all ports", "closed-port", { port: 0, seconds, spoofed: true }],
-    ["many made-up sources, to a port that others may send to", "heavy-destination", { port: OTHERS_PORT, seconds, spoofed: true }],
-  ];
-  test.each(floods)("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, rule, flood) => {
-    const daemon = await start({ overload: { sourcePerSecond: 500, destinationPerSecond: 1000 } });
-    const open = await openTcp(lab.client, ADDRESS, OPEN_PORT);
-    const before = await lab.delivered();
-    const running = lab.flood(flood);
-    await expectAllConnect(lab, CONNECTIONS, running);
-    expect(await open.exchange("during")).toMatchObject({ line: "during" });
-    await sentBy(running);
-    await expectAllAccountedFor(daemon);
-    expect(await lab.delivered()).toBe(before);
-    expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
-    expect(await lostToQueues(daemon, { queue: FIRST_QUEUE })).toBe(0);
-    expect(await daemon.metric("rampart_kernel_rule_packets_total", { rule: `input/${rule}` })).toBeGreaterThan(0);
-    await open.close();
+  test.each(deniedFloods(1))("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, rule, flood) => {
+    await expectWithstands({ lab, daemon: await start({ overload: LOW_LIMITS }) }, flood, rule, CONNECTIONS);
   });
 
   test("a source that is fast and allowed is judged there too, and nothing is lost", async () => {

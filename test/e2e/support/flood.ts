@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { RampartProcess } from "../../../src/sandbox/daemon.ts";
 import type { Host } from "../../../src/sandbox/host.ts";
-import { tcpConnect, tcpEchoServer } from "../../../src/sandbox/probe.ts";
+import { openTcp, tcpConnect, tcpEchoServer } from "../../../src/sandbox/probe.ts";
 import type { SandboxProcess } from "../../../src/sandbox/process.ts";
 import { Sandbox } from "../../../src/sandbox/sandbox.ts";
 import { allowPorts, ETH0, hostEndpoint, policy } from "./documents.ts";
@@ -25,11 +25,11 @@ export const OPEN_PORT = 8080;
 /** The address that is flooded, and ports of the flood: nobody's, and one that only others may send to. */
 const ATTACKED = "10.78.0.1";
 export const CLOSED_PORT = 9;
-export const OTHERS_PORT = 53_000;
+const OTHERS_PORT = 53_000;
 const ATTACKERS = ["10.78.0.0/24", "198.18.0.0/15"];
 
 /** Where the daemon's queues are: its one worker's, and the second lane. */
-export const FIRST_QUEUE = "100";
+const FIRST_QUEUE = "100";
 export const SECOND_LANE = "101";
 export const ONE_WORKER = { datapath: { workers: 1, offload: "connmark" }, queue: { backend: "native" } };
 
@@ -111,6 +111,43 @@ export async function sentBy(flood: SandboxProcess): Promise<number> {
   const sent = Number(/sent=(\d+)/.exec(flood.stdout)?.[1] ?? 0);
   expect(sent, `${flood.argv.join(" ")}: ${flood.stderr}`).toBeGreaterThan(0);
   return sent;
+}
+
+/** Floods whose packets are all denied, and the rule that sends them to the second lane. */
+export function deniedFloods(seconds: number): [what: string, rule: string, flood: Flood][] {
+  return [
+    ["one source", "closed-port", { port: CLOSED_PORT, seconds }],
+    ["one source, to a port that others may send to", "heavy-source", { port: OTHERS_PORT, seconds }],
+    ["many made-up sources, to all ports", "closed-port", { port: 0, seconds, spoofed: true }],
+    ["many made-up sources, to a port that others may send to", "heavy-destination", { port: OTHERS_PORT, seconds, spoofed: true }],
+  ];
+}
+
+/** Low enough for a generator that has a busy core to be above them. */
+export const LOW_LIMITS = { sourcePerSecond: 500, destinationPerSecond: 1000 };
+
+/**
+ * While the flood goes on, `connections` new ones of the client come about and an open one goes on; all that is lost is
+ * lost by the second lane, everything is accounted for, and nothing of the flood is delivered.
+ */
+export async function expectWithstands(
+  { lab, daemon }: { readonly lab: FloodLab; readonly daemon: RampartProcess },
+  flood: Flood,
+  rule: string,
+  connections: number,
+): Promise<void> {
+  const open = await openTcp(lab.client, ADDRESS, OPEN_PORT);
+  const before = await lab.delivered();
+  const running = lab.flood(flood);
+  await expectAllConnect(lab, connections, running);
+  expect(await open.exchange("during")).toMatchObject({ line: "during" });
+  await sentBy(running);
+  await expectAllAccountedFor(daemon);
+  expect(await lab.delivered()).toBe(before);
+  expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
+  expect(await lostToQueues(daemon, { queue: FIRST_QUEUE })).toBe(0);
+  expect(await daemon.metric("rampart_kernel_rule_packets_total", { rule: `input/${rule}` })).toBeGreaterThan(0);
+  await open.close();
 }
 
 /** Every one of `count` new connections of the client must come about while the flood goes on. */
