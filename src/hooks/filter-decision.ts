@@ -111,7 +111,7 @@ export function questionRules(config: HookConfig, hook: FilterHook): string[] {
   // Set either way, so that a bit somebody left in the mark cannot turn a packet's direction round.
   const cleared = (marks.replyBit | marks.rawBit | (keepAccepted ? 0 : marks.acceptedBit)) >>> 0;
   return [
-    rule("direction", "", `MARK --set-xmark 0x0/${hex(cleared)}`),
+    rule("clear", "", `MARK --set-xmark 0x0/${hex(cleared)}`),
     rule("reply", "-m conntrack --ctdir REPLY", `MARK --set-xmark ${hex(marks.replyBit)}/${hex(marks.replyBit)}`),
     // What this host sends itself has one source.
     ...(hook === "OUTPUT" ? [] : secondLaneRules(config, hook)),

@@ -91,5 +91,5 @@ function verdictRules(config: HookConfig, allowed: string, returned: string, ret
 /** Not from the raw table, not a reply, not accepted: whatever somebody left in the mark. */
 function stageCleared({ marks }: HookConfig): string {
   const bits = (marks.rawBit | marks.replyBit | marks.acceptedBit) >>> 0;
-  return rule("stage", "", `MARK --set-xmark 0x0/${hex(bits)}`);
+  return rule("clear", "", `MARK --set-xmark 0x0/${hex(bits)}`);
 }

@@ -16,27 +16,50 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
   sctp: "132",
 };
 
-/** What follows `-A <chain> `; `name` is the comment its counters are read by. */
+/**
+ * Rules of these forms are named by what they are: a comment is a match like any other, and these are asked for every
+ * packet, or every packet that is queued. Every form is one that iptables-save prints as it was given.
+ */
+const NAMED_BY_FORM: readonly (readonly [name: string, form: RegExp])[] = [
+  ["jump", /^-j RAMPART-[A-Z-]+$/],
+  ["governed", /^(?:-[io] \S+ )?-g RAMPART-[A-Z-]+-DECIDE$/],
+  ["fast-path", /^-m connmark --mark \S+ -m mark --mark 0x0\/\S+ -j (?:ACCEPT|RETURN)$/],
+  ["undecided", /^-m mark --mark 0x0\/\S+ -g RAMPART-[A-Z-]+-ASK$/],
+  ["clear", /^-j MARK --set-xmark 0x0\/\S+$/],
+  ["reply", /^-m conntrack --ctdir REPLY -j MARK --set-xmark \S+$/],
+  ["queued", /^-j NFQUEUE \S+ \S+(?: --queue-bypass)?$/],
+  ["allowed", /^-m mark --mark \S+ -j RAMPART-ALLOW$/],
+  ["save", /^(?:! -o \S+ )?-j CONNMARK --set-xmark \S+$/],
+  ["accept", /^-j ACCEPT$/],
+];
+
+/** What follows `-A <chain> `; its counters are read by `name`, which is its comment unless its form says as much. */
 export function rule(name: string, match: string, target: string): string {
-  return `${matching(name, match)} -j ${target}`;
+  return named(name, match, `-j ${target}`);
 }
 
 /** The same with goto: what returns from `chain` goes on behind the last jump, not behind this rule. */
 export function gotoRule(name: string, match: string, chain: string): string {
-  return `${matching(name, match)} -g ${chain}`;
+  return named(name, match, `-g ${chain}`);
 }
 
-function matching(name: string, match: string): string {
-  return `${match}${match === "" ? "" : " "}-m comment --comment "rampart:${name}"`;
+function named(name: string, match: string, target: string): string {
+  const before = match === "" ? "" : `${match} `;
+  const plain = `${before}${target}`;
+  return nameByForm(plain) === name ? plain : `${before}-m comment --comment "rampart:${name}" ${target}`;
+}
+
+function nameByForm(text: string): string | undefined {
+  return NAMED_BY_FORM.find(([, form]) => form.test(text))?.[0];
 }
 
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
-/** The name given to `rule()`, undefined for a rule that has none. */
+/** The name given to `rule()`, also as iptables-save prints it; undefined for a rule that has none. */
 export function ruleName(text: string): string | undefined {
-  return /--comment "?rampart:([a-z0-9-]+)"?/.exec(text)?.[1];
+  return /--comment "?rampart:([a-z0-9-]+)"?/.exec(text)?.[1] ?? nameByForm(text);
 }
 
 /** Splits a rule as iptables-restore does: at blanks outside double quotes, a backslash escapes. */

@@ -121,7 +121,7 @@ function needsStage(config: HookConfig, hook: FilterHook): boolean {
 /** Whatever somebody left in the mark. `keepAccepted`: userspace must see that bit. */
 function stageRules({ marks }: HookConfig, keepAccepted: boolean): string[] {
   const bits = (marks.rawBit | marks.replyBit | (keepAccepted ? 0 : marks.acceptedBit)) >>> 0;
-  return [rule("stage", "", `MARK --set-xmark 0x0/${hex(bits)}`)];
+  return [rule("clear", "", `MARK --set-xmark 0x0/${hex(bits)}`)];
 }
 
 /** A forwarded packet outside connection tracking is judged by itself, each time. */

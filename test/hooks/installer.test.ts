@@ -78,7 +78,7 @@ async function filterRules(variant: Variant, family: string, chain: string): Pro
 /** Hooks in every table. */
 const ALL_TABLES = { workloads: workloads("cali"), preDNAT: EVERYWHERE, untracked: { inbound: ["eth0"], outbound: [] } };
 
-const JUMP = '-A INPUT -m comment --comment "rampart:jump" -j RAMPART-INPUT';
+const JUMP = "-A INPUT -j RAMPART-INPUT";
 
 describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
   test("apply installs what verify then finds in place, for every kind of rule", async () => {
@@ -135,12 +135,14 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
     const installer = installerFor(variant);
     await installer.apply(hookConfig());
     await namespace.sh(`iptables-${variant} -D OUTPUT 1; iptables-${variant} -A INPUT -j RAMPART-INPUT
+      iptables-${variant} -A INPUT -i lo -j RAMPART-INPUT
       iptables-${variant} -D RAMPART-INPUT-DECIDE 2; ip6tables-${variant} -F RAMPART-ND`);
     const differences = await installer.verify(hookConfig());
     expect(differences).toEqual([
       expect.stringMatching(/^IPv4: chain RAMPART-INPUT-DECIDE, rule 2: found .*dport 68.*, not .*dport 22/),
+      "IPv4: INPUT jumps to RAMPART-INPUT 2 times",
       "IPv4: OUTPUT does not jump to RAMPART-OUTPUT",
-      "IPv4: INPUT has a jump to RAMPART-INPUT that is not ours: -j RAMPART-INPUT",
+      "IPv4: INPUT has a jump to RAMPART-INPUT that is not ours: -i lo -j RAMPART-INPUT",
       expect.stringMatching(/^IPv6: chain RAMPART-ND, rule 1: missing: .*133/),
     ]);
     await installer.apply(hookConfig());
@@ -238,7 +240,7 @@ describe.each(["nft", "legacy"] as const)("iptables-%s", (variant) => {
     const disturbing: CommandRunner = async (file, args, options) => {
       if (!disturbed && file.endsWith("restore") && args.includes("--noflush")) {
         disturbed = true;
-        await namespace.sh(`iptables-${variant} -D INPUT -m comment --comment rampart:jump -j RAMPART-INPUT`);
+        await namespace.sh(`iptables-${variant} -D INPUT -j RAMPART-INPUT`);
       }
       return namespace.run(file, args, options);
     };

@@ -147,7 +147,7 @@ describe("for every configuration", () => {
         const hooks = plan.jumps.map((jump) => jump.to.slice(CHAIN_PREFIX.length));
         expect(hooks).toEqual(HOOKS.filter((hook) => hooks.includes(hook)));
         expect(outside.toSorted()).toEqual(
-          plan.jumps.map(({ from, to }) => `-I ${from} 1 -m comment --comment "rampart:jump" -j ${to}`).toSorted(),
+          plan.jumps.map(({ from, to }) => `-I ${from} 1 -j ${to}`).toSorted(),
         );
         for (const { table, from, to } of plan.jumps) {
           expect(HOOK_POINTS[to.slice(CHAIN_PREFIX.length) as keyof typeof HOOK_POINTS]).toEqual({ table, base: from });

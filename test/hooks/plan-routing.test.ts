@@ -18,9 +18,9 @@ describe("preDNAT policy", () => {
 :RAMPART-ADMIT-NEXT - [0:0]
 :RAMPART-PASS - [0:0]
 -A RAMPART-PREDNAT -m comment --comment "rampart:not-accepted" -j MARK --set-xmark 0x0/0x8000000
--A RAMPART-PREDNAT -i eth0 -m comment --comment "rampart:governed" -g RAMPART-PREDNAT-DECIDE
+-A RAMPART-PREDNAT -i eth0 -g RAMPART-PREDNAT-DECIDE
 -A RAMPART-PREDNAT-DECIDE -m mark --mark 0x8000000/0x8000000 -m comment --comment "rampart:accepted" -j RETURN
--A RAMPART-PREDNAT-DECIDE -m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -m comment --comment "rampart:fast-path" -j RETURN
+-A RAMPART-PREDNAT-DECIDE -m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -j RETURN
 -A RAMPART-PREDNAT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:answer" -g RAMPART-PASS
 -A RAMPART-PREDNAT-DECIDE -m conntrack --ctstate RELATED -m comment --comment "rampart:related" -g RAMPART-PASS
 -A RAMPART-PREDNAT-DECIDE -p tcp -m tcp --dport 22 -m comment --comment "rampart:failsafe" -g RAMPART-PASS
@@ -32,15 +32,15 @@ describe("preDNAT policy", () => {
 -A RAMPART-PREDNAT-DECIDE -m mark --mark 0x43000000/0xe3000000 -m comment --comment "rampart:returned-next" -g RAMPART-PASS
 -A RAMPART-PREDNAT-DECIDE -m mark --mark 0x22000000/0xe3000000 -m comment --comment "rampart:rejected" -j DROP
 -A RAMPART-PREDNAT-DECIDE -m mark --mark 0x42000000/0xe3000000 -m comment --comment "rampart:rejected-next" -j DROP
--A RAMPART-PREDNAT-DECIDE -m comment --comment "rampart:stage" -j MARK --set-xmark 0x0/0x1c000000
--A RAMPART-PREDNAT-DECIDE -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
+-A RAMPART-PREDNAT-DECIDE -j MARK --set-xmark 0x0/0x1c000000
+-A RAMPART-PREDNAT-DECIDE -j NFQUEUE --queue-num 100
 -A RAMPART-ADMIT -m comment --comment "rampart:accepted" -j MARK --set-xmark 0x28000000/0xff000000
 -A RAMPART-ADMIT -m comment --comment "rampart:admit" -j RETURN
 -A RAMPART-ADMIT-NEXT -m comment --comment "rampart:accepted" -j MARK --set-xmark 0x48000000/0xff000000
 -A RAMPART-ADMIT-NEXT -m comment --comment "rampart:admit" -j RETURN
--A RAMPART-PASS -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-PASS -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-PASS -m comment --comment "rampart:pass" -j RETURN
--I PREROUTING 1 -m comment --comment "rampart:jump" -j RAMPART-PREDNAT
+-I PREROUTING 1 -j RAMPART-PREDNAT
 COMMIT
 `,
     );

@@ -16,43 +16,43 @@ describe("the text for one governed interface", () => {
 :RAMPART-RETURN - [0:0]
 :RAMPART-RETURN-NEXT - [0:0]
 :RAMPART-REJECT - [0:0]
--A RAMPART-INPUT -i eth0 -m comment --comment "rampart:governed" -g RAMPART-INPUT-DECIDE
--A RAMPART-INPUT-DECIDE -m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -m comment --comment "rampart:fast-path" -j ACCEPT
+-A RAMPART-INPUT -i eth0 -g RAMPART-INPUT-DECIDE
+-A RAMPART-INPUT-DECIDE -m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -j ACCEPT
 -A RAMPART-INPUT-DECIDE -p tcp -m tcp --dport 22 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -p udp -m udp --dport 68 -m comment --comment "rampart:failsafe" -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -p udp -m udp --sport 53 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -p tcp -m tcp --sport 179 -m conntrack --ctdir REPLY -m comment --comment "rampart:failsafe-reply" -j ACCEPT
 -A RAMPART-INPUT-DECIDE -m conntrack --ctstate INVALID -m comment --comment "rampart:invalid" -j DROP
--A RAMPART-INPUT-DECIDE -m mark --mark 0x0/0x3000000 -m comment --comment "rampart:undecided" -g RAMPART-INPUT-ASK
--A RAMPART-INPUT-DECIDE -m mark --mark 0x21000000/0xe3000000 -m comment --comment "rampart:allowed" -j RAMPART-ALLOW
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x0/0x3000000 -g RAMPART-INPUT-ASK
+-A RAMPART-INPUT-DECIDE -m mark --mark 0x21000000/0xe3000000 -j RAMPART-ALLOW
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x41000000/0xe3000000 -m comment --comment "rampart:allowed-next" -j RAMPART-ALLOW-NEXT
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x23000000/0xe3000000 -m comment --comment "rampart:returned" -g RAMPART-RETURN
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x43000000/0xe3000000 -m comment --comment "rampart:returned-next" -g RAMPART-RETURN-NEXT
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x22000000/0xe3000000 -m comment --comment "rampart:rejected" -j RAMPART-REJECT
 -A RAMPART-INPUT-DECIDE -m mark --mark 0x42000000/0xe3000000 -m comment --comment "rampart:rejected-next" -j RAMPART-REJECT
--A RAMPART-INPUT-DECIDE -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x1c000000
--A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x4000000/0x4000000
--A RAMPART-INPUT-DECIDE -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
--A RAMPART-INPUT-ASK -m comment --comment "rampart:direction" -j MARK --set-xmark 0x0/0x1c000000
--A RAMPART-INPUT-ASK -m conntrack --ctdir REPLY -m comment --comment "rampart:reply" -j MARK --set-xmark 0x4000000/0x4000000
--A RAMPART-INPUT-ASK -m comment --comment "rampart:queued" -j NFQUEUE --queue-num 100
--A RAMPART-ALLOW -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x100/0xff00
--A RAMPART-ALLOW -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
--A RAMPART-ALLOW -m comment --comment "rampart:accept" -j ACCEPT
--A RAMPART-ALLOW-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x200/0xff00
--A RAMPART-ALLOW-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
--A RAMPART-ALLOW-NEXT -m comment --comment "rampart:accept" -j ACCEPT
--A RAMPART-RETURN -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x100/0xff00
--A RAMPART-RETURN -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-INPUT-DECIDE -j MARK --set-xmark 0x0/0x1c000000
+-A RAMPART-INPUT-DECIDE -m conntrack --ctdir REPLY -j MARK --set-xmark 0x4000000/0x4000000
+-A RAMPART-INPUT-DECIDE -j NFQUEUE --queue-num 100
+-A RAMPART-INPUT-ASK -j MARK --set-xmark 0x0/0x1c000000
+-A RAMPART-INPUT-ASK -m conntrack --ctdir REPLY -j MARK --set-xmark 0x4000000/0x4000000
+-A RAMPART-INPUT-ASK -j NFQUEUE --queue-num 100
+-A RAMPART-ALLOW -j CONNMARK --set-xmark 0x100/0xff00
+-A RAMPART-ALLOW -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-ALLOW -j ACCEPT
+-A RAMPART-ALLOW-NEXT -j CONNMARK --set-xmark 0x200/0xff00
+-A RAMPART-ALLOW-NEXT -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-ALLOW-NEXT -j ACCEPT
+-A RAMPART-RETURN -j CONNMARK --set-xmark 0x100/0xff00
+-A RAMPART-RETURN -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-RETURN -m comment --comment "rampart:return" -j RETURN
--A RAMPART-RETURN-NEXT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0x200/0xff00
--A RAMPART-RETURN-NEXT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-RETURN-NEXT -j CONNMARK --set-xmark 0x200/0xff00
+-A RAMPART-RETURN-NEXT -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-RETURN-NEXT -m comment --comment "rampart:return" -j RETURN
--A RAMPART-REJECT -m comment --comment "rampart:save" -j CONNMARK --set-xmark 0xff00/0xff00
--A RAMPART-REJECT -m comment --comment "rampart:clear" -j MARK --set-xmark 0x0/0xff000000
+-A RAMPART-REJECT -j CONNMARK --set-xmark 0xff00/0xff00
+-A RAMPART-REJECT -j MARK --set-xmark 0x0/0xff000000
 -A RAMPART-REJECT -p tcp -m comment --comment "rampart:reset" -j REJECT --reject-with tcp-reset
 -A RAMPART-REJECT -m comment --comment "rampart:unreachable" -j REJECT --reject-with icmp-port-unreachable
--I INPUT 1 -m comment --comment "rampart:jump" -j RAMPART-INPUT
+-I INPUT 1 -j RAMPART-INPUT
 COMMIT
 `,
     );
