@@ -32,11 +32,12 @@ class ThreadQueue implements PacketQueue {
   }
 
   start(onBatch: (count: number) => void): void {
+    const queue = this.#queue;
     // Always as an immediate: the event loop then looks for messages between a wake-up and the next wait.
     const turn = (): void => {
       if (this.#closed) return;
       setImmediate(turn);
-      this.#queue.serve(onBatch, TURN_MS);
+      for (let count = queue.nextBatch(TURN_MS); count > 0; count = queue.nextBatch(TURN_MS)) onBatch(count);
     };
     setImmediate(turn);
   }
