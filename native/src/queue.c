@@ -1,9 +1,12 @@
 /*
  * The NativeQueue of src/native/binding.ts: batches in, verdicts out.
  *
- * Every packet that was read gets exactly one verdict: from the callback, or
- * DROP when it threw, when the message was unusable, or when the code it left
- * is none we know. The only exception is HOLD, which the callback asked for.
+ * Every packet that was read gets exactly one verdict: from JavaScript, or
+ * DROP when that threw, when the message was unusable, or when the code it left
+ * is none we know. The only exception is HOLD, which JavaScript asked for.
+ *
+ * A queue is read in one of two ways: by start() from the event loop, or by
+ * nextBatch(), which waits here, for a thread that does nothing else.
  */
 #include "queue.h"
 
@@ -39,10 +42,13 @@ static const napi_type_tag QUEUE_TAG = {0x7f3a1c2e5b804d61, 0x9d0e6b7341fa2c58};
 struct queue {
   struct event_source source;
   struct wake wake;
-  /* The callback of the serve() that is running; NULL while the event loop reads. */
-  napi_value serving;
-  /* Milliseconds that a read waits, as set on the socket. */
+  /* Of nextBatch(): milliseconds a read waits, as set on the socket, and when the event loop has its turn, 0 after it. */
   uint32_t patience;
+  uint64_t turn_end;
+  /* The batch that nextBatch() returned: its messages, its packets, and the bytes of verdicts written before. */
+  uint32_t received;
+  uint32_t in_hand;
+  size_t verdict_length;
   struct queue_options options;
   struct packet_batch batch;
   napi_ref batch_object;
@@ -157,27 +163,22 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
   return count;
 }
 
-/* Calls back; false when that threw or could not run. */
-static bool call_back(struct queue *queue, uint32_t count) {
-  napi_env env = queue->source.env;
-  napi_value js_count, receiver;
-  if (napi_create_uint32(env, count, &js_count) != napi_ok) return false;
-  if (queue->serving == NULL) return event_source_call(&queue->source, 1, &js_count);
-  return napi_get_global(env, &receiver) == napi_ok &&
-         napi_call_function(env, receiver, queue->serving, 1, &js_count, NULL) == napi_ok;
-}
-
-/* Has `count` packets judged and answers them; false when the callback failed. */
-static bool deliver(struct queue *queue, uint32_t count, size_t verdict_length) {
-  struct event_source *source = &queue->source;
-  napi_env env = source->env;
-  napi_handle_scope scope;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+/* Presets the answers of `count` packets that JavaScript is to see. */
+static void hand_over(struct queue *queue, uint32_t count) {
   memset(queue->batch.verdict, NF_DROP, count);
   memcpy(queue->batch.verdict_mark, queue->batch.mark, count * sizeof(uint32_t));
   queue->packet_count += count;
   queue->batch_count++;
-  bool answered = call_back(queue, count);
+}
+
+static void deliver(struct queue *queue, uint32_t count, size_t verdict_length) {
+  struct event_source *source = &queue->source;
+  napi_env env = source->env;
+  napi_handle_scope scope;
+  napi_value js_count;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  hand_over(queue, count);
+  bool answered = napi_create_uint32(env, count, &js_count) == napi_ok && event_source_call(source, 1, &js_count);
   /* Closing inside the callback gave the packets back to the kernel, which dropped them. */
   if (!source->closed) {
     if (!answered) {
@@ -186,10 +187,8 @@ static bool deliver(struct queue *queue, uint32_t count, size_t verdict_length) 
     }
     send_verdicts(queue, write_verdicts(queue, count, verdict_length), count);
   }
-  /* The exception of a serve() is its caller's. */
-  if (!answered && queue->serving == NULL) event_source_report(source);
+  if (!answered) event_source_report(source);
   napi_close_handle_scope(env, scope);
-  return answered;
 }
 
 /*
@@ -202,31 +201,24 @@ static void gather(const struct queue *queue, uint32_t received) {
   nanosleep(&pause, NULL);
 }
 
-/*
- * Reads a batch and answers it; the number of messages, or -1 when there is none, or it was the last because the
- * callback failed or closed the queue. With MSG_WAITFORONE in `flags` it waits for the first message.
- */
-static int take_batch(struct queue *queue, int flags) {
-  struct event_source *source = &queue->source;
-  int received = recvmmsg(source->fd, queue->messages, queue->options.batch, flags, NULL);
-  /* A pending error is reported once and hides the messages behind it; a signal ends a wait early. */
-  if (received < 0) return errno == EINTR || errno == ENOBUFS ? 0 : -1;
-  size_t verdict_length = 0;
-  uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
-  if (count > 0 && !deliver(queue, count, verdict_length) && queue->serving != NULL) return -1;
-  if (count == 0) send_verdicts(queue, verdict_length, 1);
-  if (source->closed) return -1;
-  gather(queue, (uint32_t)received);
-  return received;
-}
-
 static void on_readable(struct event_source *source) {
   struct queue *queue = (struct queue *)source;
-  int taken = 0;
+  uint32_t batch = queue->options.batch;
+  uint32_t taken = 0;
   for (int round = 0; round < BATCHES_PER_WAKEUP && taken < PACKETS_PER_WAKEUP; round++) {
-    int received = take_batch(queue, MSG_DONTWAIT);
-    if (received < 0) return;
-    taken += received;
+    int received = recvmmsg(source->fd, queue->messages, batch, MSG_DONTWAIT, NULL);
+    if (received < 0) {
+      /* A pending error is reported once and hides the messages behind it. */
+      if (errno == EINTR || errno == ENOBUFS) continue;
+      return;
+    }
+    size_t verdict_length = 0;
+    uint32_t count = read_messages(queue, (uint32_t)received, &verdict_length);
+    if (count > 0) deliver(queue, count, verdict_length);
+    else send_verdicts(queue, verdict_length, 1);
+    if (source->closed) return;
+    taken += (uint32_t)received;
+    gather(queue, (uint32_t)received);
   }
 }
 
@@ -243,21 +235,60 @@ static void wait_at_most(struct queue *queue, uint32_t patience) {
   queue->patience = patience;
 }
 
-static napi_value queue_serve(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 2, arguments);
-  if (queue == NULL) return NULL;
-  if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
-  if (queue->source.started || queue->serving != NULL)
-    return js_throw(env, "ERR_INVALID_STATE", "the queue is being read");
-  uint32_t patience = js_uint32(env, arguments[1]);
-  uint64_t end = milliseconds() + patience;
+static void answer_in_hand(struct queue *queue) {
+  if (queue->in_hand == 0) return;
+  send_verdicts(queue, write_verdicts(queue, queue->in_hand, queue->verdict_length), queue->in_hand);
+  queue->in_hand = 0;
+  gather(queue, queue->received);
+}
+
+/* The packets of the next batch; 0 when it is the event loop's turn. */
+static uint32_t next_batch(struct queue *queue, uint32_t patience) {
+  answer_in_hand(queue);
   wait_at_most(queue, patience);
-  if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
-  queue->serving = arguments[0];
-  while (!wake_take(&queue->wake) && take_batch(queue, MSG_WAITFORONE) >= 0 && milliseconds() < end);
-  queue->serving = NULL;
-  return NULL;
+  uint64_t now = milliseconds();
+  if (queue->turn_end == 0) queue->turn_end = now + patience;
+  for (; now < queue->turn_end && !wake_take(&queue->wake); now = milliseconds()) {
+    int received = recvmmsg(queue->source.fd, queue->messages, queue->options.batch, MSG_WAITFORONE, NULL);
+    if (received < 0) {
+      /* A signal, such as a profiler's, or a pending error; otherwise there was nothing in all that time. */
+      if (errno == EINTR || errno == ENOBUFS) continue;
+      break;
+    }
+    queue->received = (uint32_t)received;
+    queue->verdict_length = 0;
+    queue->in_hand = read_messages(queue, queue->received, &queue->verdict_length);
+    if (queue->in_hand > 0) {
+      hand_over(queue, queue->in_hand);
+      return queue->in_hand;
+    }
+    send_verdicts(queue, queue->verdict_length, 1);
+  }
+  queue->turn_end = 0;
+  return 0;
+}
+
+static napi_value queue_next_batch(napi_env env, napi_callback_info info) {
+  size_t argument_count = 1;
+  napi_value patience, count;
+  void *data;
+  if (napi_get_cb_info(env, info, &argument_count, &patience, NULL, &data) != napi_ok) return NULL;
+  struct queue *queue = data;
+  if (queue->source.started) return js_throw(env, "ERR_INVALID_STATE", "the event loop reads this queue");
+  uint32_t packets = queue->source.closed ? 0 : next_batch(queue, js_uint32(env, patience));
+  return napi_create_uint32(env, packets, &count) == napi_ok ? count : NULL;
+}
+
+/*
+ * nextBatch knows its queue by itself: a look into the receiver takes as long as all else it does in JavaScript's
+ * time. So the function keeps the queue's object, which owns the memory.
+ */
+static void set_next_batch(napi_env env, napi_value object, struct queue *queue) {
+  napi_value function;
+  if (napi_create_function(env, "nextBatch", NAPI_AUTO_LENGTH, queue_next_batch, queue, &function) != napi_ok) return;
+  napi_property_descriptor owner = {.utf8name = "queue", .value = object, .attributes = napi_default};
+  if (napi_define_properties(env, function, 1, &owner) == napi_ok)
+    napi_set_named_property(env, object, "nextBatch", function);
 }
 
 static napi_value queue_start(napi_env env, napi_callback_info info) {
@@ -265,10 +296,8 @@ static napi_value queue_start(napi_env env, napi_callback_info info) {
   struct queue *queue = js_receiver(env, info, &QUEUE_TAG, 1, &callback);
   if (queue == NULL) return NULL;
   if (queue->source.closed) return js_throw(env, "ERR_INVALID_STATE", "the queue is closed");
-  if (queue->source.started || queue->serving != NULL)
-    return js_throw(env, "ERR_INVALID_STATE", "the queue is being read");
+  if (queue->source.started) return js_throw(env, "ERR_INVALID_STATE", "the queue was started before");
   napi_get_cb_info(env, info, NULL, NULL, &self, NULL);
-  if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
   int error = event_source_start(&queue->source, self, callback, "RampartQueue");
   return error < 0 ? js_throw_errno(env, error, "uv_poll_start") : NULL;
 }
@@ -416,6 +445,7 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
     return js_throw_errno(env, -ENOMEM, "nfqueue open");
   }
   point_at_slots(queue);
+  if (queue->options.gather > 0) prctl(PR_SET_TIMERSLACK, TIMER_SLACK);
   queue->receive_buffer = (uint32_t)netlink_set_receive_buffer(fd, (int)queue->options.receive_buffer);
   /* Otherwise one overflow makes the kernel refuse every packet until the socket has been read empty. */
   int on = 1;
@@ -434,9 +464,9 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   napi_create_uint32(env, queue->wake.key, &wake_key);
   napi_set_named_property(env, object, "wakeKey", wake_key);
   js_set_method(env, object, "start", queue_start);
-  js_set_method(env, object, "serve", queue_serve);
   js_set_method(env, object, "pause", queue_pause);
   js_set_method(env, object, "resume", queue_resume);
+  set_next_batch(env, object, queue);
   js_set_method(env, object, "send", queue_send);
   js_set_method(env, object, "stats", queue_stats);
   js_set_method(env, object, "close", queue_close);

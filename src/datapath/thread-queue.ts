@@ -29,9 +29,11 @@ class ThreadQueue implements PacketQueue {
   #closed = false;
   /** Always as an immediate: the event loop then looks for messages between a wake-up and the next wait. */
   readonly #turn = (): void => {
-    if (this.#closed || this.#onBatch === undefined) return;
+    const queue = this.#queue;
+    const onBatch = this.#onBatch;
+    if (this.#closed || onBatch === undefined) return;
     this.#next = setImmediate(this.#turn);
-    this.#queue.serve(this.#onBatch, TURN_MS);
+    for (let count = queue.nextBatch(TURN_MS); count > 0; count = queue.nextBatch(TURN_MS)) onBatch(count);
   };
 
   constructor(queue: NativeThreadQueue) {

@@ -108,11 +108,11 @@ export interface NativeThreadQueue extends NativeQueue {
   /** What `wakeQueue` knows this queue by, in any thread of the process. */
   readonly wakeKey: number;
   /**
-   * Delivers as `start` does, from within this call: waits for a batch in one system call and answers it in another.
-   * Returns between batches: after `milliseconds`, a `wakeQueue` or `close`. What `onBatch` throws, having dropped its
-   * batch, comes out of this call.
+   * In place of `start`: sends the verdicts of the batch in hand, preset to DROP, and waits for the next one. Returns
+   * the number of its packets, or 0 when the event loop should have its turn: `milliseconds` after the last 0, after a
+   * `wakeQueue`, or closed. Between two of these 0 the loop must have looked for messages, or a wake-up is lost.
    */
-  serve(onBatch: (count: number) => void, milliseconds: number): void;
+  nextBatch(milliseconds: number): number;
 }
 
 /** Conntrack entries of one dump step; index i is entry i. Addresses are 16 bytes, IPv4 in the first 4. */
@@ -185,7 +185,7 @@ export interface NativePacketFilter {
 /** Errors thrown by the addon carry `code` (errno name, e.g. "EPERM", "EBUSY") and `syscall`. */
 export interface NativeBinding {
   openQueue(options: NativeQueueOptions): NativeThreadQueue;
-  /** Has the `serve` of this queue return after the batch in hand, or its next one at once; nothing when it is closed. */
+  /** Has `nextBatch` of this queue return 0, now or when the batch in hand is answered; nothing when it is closed. */
   wakeQueue(wakeKey: number): void;
   openConntrack(): NativeConntrack;
   /** Links and addresses of this network namespace (rtnetlink dump). */

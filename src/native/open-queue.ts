@@ -22,7 +22,7 @@ const FLAGS = ["gso", "failOpen", "uidGid", "conntrack"] as const satisfies read
 
 /**
  * Binds the queue to a new socket of this thread, or takes over the one it is bound to (`options.descriptor`). Packets
- * wait in the kernel until `start` or `serve`.
+ * wait in the kernel until `start` or `nextBatch`.
  *
  * RAMPART_E_QUEUE_OPTIONS: an option is wrong, RAMPART_E_QUEUE_HELD: another socket has the queue,
  * RAMPART_E_PRIVILEGE: CAP_NET_ADMIN is missing, RAMPART_E_QUEUE_OPEN: the kernel refused otherwise.

@@ -107,7 +107,7 @@ describe.each([false, true])("failOpen: %s", (failOpen) => {
       established.push(await openTcp(lab.shield, client, 8080));
       established.push(await openUdp(lab.client, shield, 8080));
     }
-    for (const each of established) expect(await each.exchange("before")).toMatchObject({ line: "before" });
+    for (const each of established) await each.exchange("before", 4000);
   });
   afterEach(async () => {
     await rampart.signal("SIGCONT");

@@ -1,10 +1,11 @@
-/** Reading a queue without the event loop: `serve` of the addon, and the calls that end its wait. */
+/** Reading a queue without the event loop: `nextBatch` of the addon, and the calls that end its wait. */
 import { describe, expect, test } from "vitest";
 import { scenario } from "./namespace.ts";
 
-const run = <T>(name: string): Promise<T> => scenario<T>("serve.mjs", name);
+const run = <T>(name: string, environment?: NodeJS.ProcessEnv): Promise<T> =>
+  scenario<T>("next-batch.mjs", name, environment);
 
-describe("serve", () => {
+describe("nextBatch", () => {
   test("answers what comes", async () => {
     expect(await run("accepts")).toBe(100);
   });
@@ -13,17 +14,25 @@ describe("serve", () => {
     expect(await run("returnsInTime")).toEqual({ idle: 0, busy: true });
   });
 
-  test("an exception of the callback drops the batch and is the caller's; the next is served", async () => {
-    expect(await run("exception")).toEqual({ arrived: ["fine"], thrown: ["bad packet"], unanswered: 1 });
+  test("a packet that nobody decided is dropped", async () => {
+    expect(await run("presetIsDrop")).toEqual({ counts: [1, 1, 0], presets: [0, true], arrived: ["fine"] });
   });
 
   test("an exception that a thread does not catch ends it, and the queue is free", async () => {
     expect(await run("exceptionInThread")).toEqual({ message: "bad packet", bound: false });
   });
 
-  test("a queue is read by one at a time, and close from inside ends the reading", async () => {
-    const codes = ["ERR_INVALID_STATE", "ERR_INVALID_STATE", "ERR_INVALID_STATE"];
-    expect(await run("closeInCallback")).toEqual({ codes, bound: false });
+  test("a queue closed with a batch in hand is free", async () => {
+    expect(await run("closeWithBatch")).toEqual({ count: 1, afterwards: 0, bound: false });
+  });
+
+  test("a queue is read in one way only", async () => {
+    expect(await run("oneReader")).toBe("ERR_INVALID_STATE");
+  });
+
+  test("keeps its queue as long as it is kept itself", async () => {
+    const exposeGc = { NODE_OPTIONS: "--expose-gc" };
+    expect(await run("collected", exposeGc)).toEqual({ kept: [0, true], bound: false });
   });
 });
 
