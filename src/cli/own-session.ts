@@ -11,6 +11,8 @@ import { RampartError } from "../errors/rampart-error.ts";
 import { readSshConnection } from "../lint/ssh-session.ts";
 
 const MAX_PARENTS = 64;
+/** Those nearest to this command come first. */
+const MAX_SESSIONS = 64;
 const ESTABLISHED = "01";
 const LISTEN = "0A";
 
@@ -31,7 +33,7 @@ export function ownSessions(told: string | undefined): string[] {
     add(environmentOf(pid)?.find((entry) => entry.startsWith("SSH_CONNECTION="))?.slice("SSH_CONNECTION=".length));
     for (const inode of socketsOf(pid)) add(accepted.get(inode));
   }
-  return [...found];
+  return [...found].slice(0, MAX_SESSIONS);
 }
 
 function readTold(told: string): string {

@@ -413,6 +413,7 @@ export class Daemon {
   async #fallBack({ inForce, loaded, spare, message }: Fallback, errors: readonly RampartError[]): Promise<void> {
     reportLoad(this.#log, loaded);
     const enforced = await this.#enforcer.enforce(loaded.resources, { spare });
+    if (inForce.source === "last-good") this.#lastGood.adopt();
     this.#state.fellBack(enforced, inForce, this.#warningsOf(loaded, enforced), errors.map(formatError));
     this.#log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: this.#state.generation }, message);
   }

@@ -64,7 +64,7 @@ export class LastGoodStore {
     return this.#failures;
   }
 
-  /** True when the file holds the set that was saved last. */
+  /** True when the file holds the set that was saved last, or that was read and adopted. */
   get current(): boolean {
     return this.#current;
   }
@@ -115,6 +115,11 @@ export class LastGoodStore {
     if ("problem" in decoded) return this.#unusable(decoded.problem);
     this.#digest = decoded.digest;
     return { set: { texts: decoded.texts, savedAt } };
+  }
+
+  /** The set that was read is what is to be kept. */
+  adopt(): void {
+    this.#current = this.#digest !== undefined;
   }
 
   /** Has the set written if it is not the one on disk; of several that wait, the last. Never throws and never waits. */

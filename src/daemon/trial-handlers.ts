@@ -31,7 +31,8 @@ export interface TrialHandlerSources {
   readonly settings: Settings;
   readonly native: NativeBinding;
   readonly pool: WorkerPool;
-  readonly enforcer: () => Enforcer;
+  /** undefined: the daemon is still starting. */
+  readonly enforcer: () => Enforcer | undefined;
 }
 
 export function trialHandlers(sources: TrialHandlerSources): Readonly<Record<string, ControlHandler>> {
@@ -64,7 +65,7 @@ function where({ settings, trial }: TrialHandlerSources): ApplyWhere {
 async function plan(sources: TrialHandlerSources, params: z.infer<typeof planParams>): Promise<ApplyPlan> {
   const { trial, settings, native, pool, enforcer } = sources;
   const { resources: candidate } = await trial.sets.candidate(params.digest);
-  const { current } = enforcer();
+  const current = enforcer()?.current;
   if (current === undefined) {
     throw new RampartError("RAMPART_E_APPLY_PENDING", "the daemon has not put its first set in force yet", {
       hint: "try again in a moment",

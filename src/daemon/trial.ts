@@ -41,7 +41,8 @@ export interface TrialOptions {
   readonly log: Logger;
   readonly source: PolicySource;
   readonly lastGood: LastGoodStore;
-  readonly enforcer: () => Enforcer;
+  /** undefined: the daemon is still starting. */
+  readonly enforcer: () => Enforcer | undefined;
   /** Puts a loaded set in force, and keeps it nowhere. */
   readonly enforce: (loaded: LoadResult, reason: string) => Promise<void>;
   /** Loads the policy files, because they changed while they were not looked at. */
@@ -50,6 +51,7 @@ export interface TrialOptions {
 
 /** What was in force before the candidate. */
 interface Earlier {
+  readonly enforcer: Enforcer;
   readonly resources: ResourceSet;
   readonly inForce: InForce;
   readonly warnings: readonly string[];
@@ -276,7 +278,9 @@ export class Trial {
     this.#record.write({ state: "installing", digest });
     this.#settled = undefined;
     this.#installing = setTimeout(() => {
-      this.#options.log.error("the policy files were not written in time, and are not the set that is in force");
+      const error = halfWrittenError();
+      this.#options.log.error({ code: error.code }, formatError(error));
+      this.#options.state.reloadFailed([formatError(error)]);
       this.#endInstalling();
       this.#afterwards();
     }, INSTALL_TIMEOUT_MS);
@@ -288,11 +292,11 @@ export class Trial {
     if (window === undefined) throw nothingError("no set is on trial");
     clearTimeout(this.#timer);
     const { earlier, inPlace } = window;
-    const { state, log, lastGood, enforcer } = this.#options;
+    const { state, log, lastGood } = this.#options;
     try {
       // With what was written since: it was written on top of the candidate.
       if (inPlace) this.#record.write({ state: "unconfirmed", digest: this.#filesDigest() });
-      const enforced = await enforcer().enforce(earlier.resources);
+      const enforced = await earlier.enforcer.enforce(earlier.resources);
       const warnings = [...earlier.warnings];
       if (inPlace) state.fellBack(enforced, this.#keptInForce(earlier.inForce), warnings, [formatError(unconfirmedError())]);
       else if (earlier.inForce.source === "files") state.enforced(enforced, 0, warnings);
@@ -316,6 +320,7 @@ export class Trial {
 
   async #toPrevious(): Promise<ApplyOutcome> {
     const { state, lastGood, enforce } = this.#options;
+    await this.#reloading;
     await lastGood.settled();
     if (this.#record.record !== undefined && state.inForce.source === "last-good" && lastGood.digest !== undefined) {
       // The set is back already, and the files still hold what was rolled back.
@@ -330,10 +335,10 @@ export class Trial {
 
   #earlier(): Earlier {
     const { enforcer, state } = this.#options;
-    const { current } = enforcer();
-    if (current === undefined) throw pendingError();
+    const its = enforcer();
+    if (its?.current === undefined) throw pendingError();
     const { inForce, warnings, lastReload } = state;
-    return { resources: current.resources, inForce, warnings, errors: lastReload.errors };
+    return { enforcer: its, resources: its.current.resources, inForce, warnings, errors: lastReload.errors };
   }
 
   /** One change at a time; what was noted meanwhile is looked at afterwards. */

@@ -89,25 +89,32 @@ function changedFields(before: Content, after: Content): FieldChange[] {
   const names = new Set([...FIRST, ...Object.keys(before), ...Object.keys(after)]);
   const fields: FieldChange[] = [];
   for (const field of names) {
-    if (NOT_CONTENT.has(field) || before[field] === after[field]) continue;
-    if (contentText(before[field]) === contentText(after[field])) continue;
+    if (NOT_CONTENT.has(field) || isSame(field, before[field], after[field])) continue;
     fields.push({ field, before: brief(before[field]), after: brief(after[field]) });
   }
   return fields;
 }
 
-/** The same text for the same content, in whatever order its keys were written. */
+function isSame(field: string, before: unknown, after: unknown): boolean {
+  if (before === after) return true;
+  if (typeof before !== "object" || typeof after !== "object") return false;
+  if (field === "labels") return contentText({ labels: before }) === contentText({ labels: after });
+  return contentText(before) === contentText(after);
+}
+
+/** The same text for the same content, wherever it stands; labels in whatever order. */
 function contentText(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, each: unknown) => {
-      if (typeof each === "bigint") return `${each}n`;
-      if (typeof each !== "object" || each === null || Array.isArray(each)) return each;
-      // A selector that selects the same is the same.
-      if ("key" in each && "root" in each) return each.key;
-      const entries = Object.entries(each).filter(([key]) => key !== "location");
-      return Object.fromEntries(entries.toSorted(([a], [b]) => compare(a, b)));
-    }) ?? ""
-  );
+  return JSON.stringify(value, contentOf) ?? "";
+}
+
+function contentOf(key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value !== "object" || value === null) return value;
+  if (key === "location") return undefined;
+  // A selector that selects the same is the same.
+  if ("key" in value && "root" in value) return value.key;
+  if (key !== "labels") return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => compare(one, other)));
 }
 
 function brief(value: unknown): string {

@@ -56,6 +56,17 @@ describe("a set that was saved", () => {
     expect(await textsOnDisk()).toEqual(SET);
   });
 
+  it("is what is to be kept, once it was adopted", async () => {
+    await saved(SET);
+    const store = openStore();
+    store.adopt();
+    expect(store.current).toBe(false);
+    await store.read();
+    expect(store.current).toBe(false);
+    store.adopt();
+    expect(store.current).toBe(true);
+  });
+
   it("says when it was written", async () => {
     const before = Date.now();
     await saved(SET);
