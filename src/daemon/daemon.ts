@@ -53,10 +53,6 @@ import { TapFeed } from "./tap-feed.ts";
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
 
-/** Another program may need a moment to let go of the port. */
-const LISTEN_ATTEMPTS = 20;
-const LISTEN_PAUSE_MS = 100;
-
 export interface DaemonOptions {
   /** Take over from the daemon that runs, if one does. */
   readonly takeover: boolean;
@@ -296,19 +292,8 @@ export class Daemon {
     if (!this.#sockets.takingOver) return;
     await this.#sockets.finish();
     this.#control?.moveIn();
-    for (let attempt = 1; this.#metrics !== undefined; attempt++) {
-      try {
-        await this.#metrics.listen();
-        return;
-      } catch (error) {
-        if (attempt === LISTEN_ATTEMPTS) {
-          // The one before has ended: protecting this host comes first.
-          this.#log.error({ err: error }, "metrics are not served");
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, LISTEN_PAUSE_MS));
-      }
-    }
+    // The one before has ended: protecting this host comes first.
+    await this.#metrics?.listenWhenFree().catch((error: unknown) => this.#log.error({ err: error }, "metrics are not served"));
   }
 
   /** Another process has queues and hooks. */
