@@ -62,10 +62,6 @@ import { UnreadPackets } from "./unread-packets.ts";
 const OUTPUT_NAT_INTERVAL_MS = 5000;
 const INTERFACE_SETTLE_MS = 20;
 
-/** Another program may need a moment to let go of the port. */
-const LISTEN_ATTEMPTS = 20;
-const LISTEN_PAUSE_MS = 100;
-
 export interface DaemonOptions {
   /** Where the log is written. */
   readonly output: LogOutput;
@@ -337,19 +333,8 @@ export class Daemon {
     if (!this.#sockets.takingOver) return;
     await this.#sockets.finish();
     this.#control?.moveIn();
-    for (let attempt = 1; this.#metrics !== undefined; attempt++) {
-      try {
-        await this.#metrics.listen();
-        return;
-      } catch (error) {
-        if (attempt === LISTEN_ATTEMPTS) {
-          // The one before has ended: protecting this host comes first.
-          this.#log.error({ err: error }, "metrics are not served");
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, LISTEN_PAUSE_MS));
-      }
-    }
+    // The one before has ended: protecting this host comes first.
+    await this.#metrics?.listenWhenFree().catch((error: unknown) => this.#log.error({ err: error }, "metrics are not served"));
   }
 
   /** Another process has queues and hooks. */

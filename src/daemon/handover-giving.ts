@@ -71,6 +71,9 @@ export class HandoverGiving {
       setImmediate(onStartAgain);
       return { queues: 0 };
     }
+    if (process.pid === 1) {
+      throw notRestarted("this is process 1 of its container: when it ends, so does every other", "restart the container");
+    }
     if (this.#current !== undefined) throw notRestarted("another process is taking over already", "wait until it has");
     const taken = new Promise<true>((resolve) => {
       this.#onTaken = () => resolve(true);

@@ -73,6 +73,9 @@ export class HandoverTaking {
       const answer = await controlRequest(this.#control, "handover.queues", { socket, connections }, REQUEST_TIMEOUT_MS);
       const { queues } = answer as { readonly queues: readonly number[] };
       const { descriptors } = this.#native.receiveDatagram(receiver);
+      if (descriptors.length !== queues.length) {
+        throw new RampartError("RAMPART_E_HANDOVER", `${queues.length} queues were promised, ${descriptors.length} came`);
+      }
       const sockets = new Map(queues.map((queue, i) => [queue, descriptors[i] as number]));
       return { sockets, connections: readConnections(connections, established) };
     } catch (error) {

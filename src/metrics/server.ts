@@ -14,6 +14,8 @@ const HEADERS_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 8 * 1024;
+const LISTEN_ATTEMPTS = 20;
+const LISTEN_PAUSE_MS = 100;
 
 interface Readiness {
   readonly ready: boolean;
@@ -81,6 +83,18 @@ export class MetricsServer {
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
+  }
+
+  /** The same, for an address that another process is about to let go of. @throws as listen, after two seconds */
+  async listenWhenFree(): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.listen();
+      } catch (error) {
+        if (attempt === LISTEN_ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, LISTEN_PAUSE_MS));
+      }
+    }
   }
 
   /** Stops serving and hangs up on everybody. Idempotent. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type Socket, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -290,6 +290,30 @@ describe("the socket file", () => {
   it("somebody answers on is left to them", async () => {
     await serve();
     expect(await codeOf(new ControlServer(path, {}).listen())).toBe("RAMPART_E_CONTROL_BUSY");
+    expect(await controlRequest(path, "echo", 1)).toBe(1);
+  });
+
+  it("of a daemon that takes over is beside the other's until it moves in, and goes with it", async () => {
+    const before = await serve();
+    const next = new ControlServer(path, { echo: () => "the next one" });
+    await next.listen({ aside: true });
+    cleanups.push(() => next.close());
+    expect(await controlRequest(path, "echo", "the one before")).toBe("the one before");
+    await before.close();
+    next.moveIn();
+    expect(await controlRequest(path, "echo")).toBe("the next one");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(["control.sock"]);
+    await next.close();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("of a daemon that did not take over goes, and leaves the other's", async () => {
+    await serve();
+    const next = new ControlServer(path, {});
+    await next.listen({ aside: true });
+    await next.close();
+    expect(readdirSync(directory)).toEqual(["control.sock"]);
     expect(await controlRequest(path, "echo", 1)).toBe(1);
   });
 

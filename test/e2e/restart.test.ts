@@ -48,7 +48,7 @@ describe("rampart restart", () => {
     "$times times under a storm of connections over $family: none refused, none unjudged",
     async ({ shield, times }) => {
       rampart = await startRampart(lab.shield, { policies });
-      expectNothingLost(await underTraffic(lab, shield, 16, () => restartOften(rampart, times)));
+      expectNothingLost(await underTraffic(lab, shield, 8, () => restartOften(rampart, times)));
     },
   );
 
@@ -110,6 +110,14 @@ describe("rampart restart", () => {
     await expectDropped(lab.client, IPV4.shield, DENIED);
   });
 
+  test("is refused by the first process of a container, which would take the new one along", async () => {
+    rampart = await startRampart(lab.shield, { policies, wrapper: ["unshare", "-pf", "--kill-child", "--mount-proc"] });
+    const refused = await rampart.command(["restart"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^RAMPART_E_RESTART this is process 1/);
+    await expectConnects(lab.client, IPV4.shield, ALLOWED);
+  });
+
   test("with the backend nfqueue stops and starts, and says so", async () => {
     rampart = await startRampart(lab.shield, { policies, settings: { queue: { backend: "nfqueue" } } });
     const connection = await openTcp(lab.client, IPV4.shield, ALLOWED);
@@ -154,7 +162,7 @@ test("a second takeover at the same time is refused", async () => {
 describe("systemctl restart, with the queues in the descriptor store", () => {
   test("under a storm of connections: none refused, none unjudged", async () => {
     rampart = await startRampart(lab.shield, { policies, ...manage() });
-    expectNothingLost(await underTraffic(lab, IPV4.shield, 16, () => restartServiceOften(rampart, 2, "SIGHUP")));
+    expectNothingLost(await underTraffic(lab, IPV4.shield, 8, () => restartServiceOften(rampart, 2, "SIGHUP")));
   });
 
   test("after a crash connections wait for the next process, too", async () => {

@@ -13,9 +13,16 @@ import { icmpView, portView } from "./views.ts";
 
 const A = 0x0a000001;
 const B = 0x0a000002;
-const ESTABLISHED = { class: ConnectionClass.TCP, state: State.ESTABLISHED, origin: 9, from: 3, to: 0, decision: -77 };
+type Known = Readonly<Record<"class" | "state" | "origin" | "from" | "to" | "decision", number>>;
 
-type Known = typeof ESTABLISHED;
+const ESTABLISHED: Known = {
+  class: ConnectionClass.TCP,
+  state: State.ESTABLISHED,
+  origin: 9,
+  from: 3,
+  to: 0,
+  decision: -77,
+};
 
 function know(table: ConnectionTable, view: PacketView, known: Partial<Known> = {}, now = 0): void {
   const { class: of, state, origin, from, to, decision } = { ...ESTABLISHED, ...known };
@@ -42,7 +49,7 @@ function told(table: ConnectionTable, view: PacketView): (Known & { epoch: numbe
     to: table.to[slot],
     decision: table.decision[slot],
     reply: table.isReply(slot),
-  } as Known & { epoch: number; reply: number };
+  };
 }
 
 function turned(view: PacketView): PacketView {
