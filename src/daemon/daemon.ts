@@ -26,6 +26,7 @@ import { ipv6Support } from "../hooks/variant.ts";
 import { createRegistry } from "../metrics/registry.ts";
 import { MetricsServer } from "../metrics/server.ts";
 import type { NativeBinding, NativeInterfaceWatch } from "../native/binding.ts";
+import { readKernelQueues } from "../native/kernel-queues.ts";
 import { loadNative } from "../native/load.ts";
 import { formatWarning } from "../resources/diagnostics.ts";
 import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
@@ -458,6 +459,7 @@ export class Daemon {
       nonce: this.#nonce,
       mark: this.#marks.canaryMark,
       maxLength: queue.maxLength,
+      kernelQueues: readKernelQueues,
       readers: this.#pool.queues,
       aroundRouting: this.#enforcer.current?.hooks.queue.aroundRouting,
       hasCanary: () => {

@@ -5,10 +5,9 @@
 import { type FSWatcher, watch } from "chokidar";
 import type { Settings } from "../config/settings.ts";
 import { RampartError } from "../errors/rampart-error.ts";
-import { Diagnostics } from "../resources/diagnostics.ts";
 import { DEFAULT_LIMITS } from "../resources/load-limits.ts";
 import { type LoadResult, type PolicyText, ResourceLoader } from "../resources/load.ts";
-import { findFiles } from "../resources/source-files.ts";
+import { areTooManyFiles } from "../resources/source-files.ts";
 import { loadOptions } from "./load-options.ts";
 import { PolicyNames } from "./policy-names.ts";
 
@@ -55,9 +54,8 @@ export class FilePolicySource implements PolicySource {
 
   async watch(onChange: () => void, onError: (error: unknown) => void): Promise<void> {
     // To watch each of a million files takes minutes and gigabytes, and the load refuses them anyway.
-    const { files } = DEFAULT_LIMITS;
-    if (findFiles(this.#paths, DEFAULT_LIMITS, new Diagnostics(1, 1)).length >= files) {
-      onError(new RampartError("RAMPART_E_LIMIT", `there are ${files} policy files or more, too many to watch`));
+    if (areTooManyFiles(this.#paths, DEFAULT_LIMITS)) {
+      onError(new RampartError("RAMPART_E_LIMIT", `more than ${DEFAULT_LIMITS.files} policy files are not watched`));
       return;
     }
     const watcher = watch([...this.#paths], { ignoreInitial: true });

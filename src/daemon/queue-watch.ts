@@ -20,7 +20,7 @@ import type { WorkerCounters } from "../datapath/counters.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 import { CANARY_PORT, canaryAddress } from "../hooks/canary.ts";
 import type { NativeBinding } from "../native/binding.ts";
-import { type KernelQueue, readKernelQueues } from "../native/kernel-queues.ts";
+import type { KernelQueue } from "../native/kernel-queues.ts";
 
 /** What the process's canaries are known by. */
 export function canaryNonce(): Uint8Array {
@@ -35,6 +35,8 @@ export interface QueueWatchOptions {
   readonly nonce: Uint8Array;
   readonly mark: number;
   readonly maxLength: number;
+  /** The kernel's own list; empty where it may not be read. */
+  readonly kernelQueues: () => readonly KernelQueue[];
   readonly readers: readonly { readonly queue: number; readonly counters: WorkerCounters }[];
   /** A second queue of the first reader. */
   readonly aroundRouting: number | undefined;
@@ -74,6 +76,7 @@ class Queue {
   roundTripMs: number | undefined;
   heartbeatAt = 0;
   roundsWithoutBeat = 0;
+  roundsStuck = 0;
   /** What an overrun would move. */
   packetsBefore = 0;
   dropsBefore = 0;
@@ -123,7 +126,7 @@ export class QueueWatch {
   }
 
   start(): void {
-    this.#kernel = readKernelQueues();
+    this.#kernel = this.#options.kernelQueues();
     this.#send();
     // A reader in this thread gets to its packets before it is judged, also after a long pause of the thread.
     this.#timer = setInterval(() => setImmediate(() => this.#round()), this.#options.intervalMs);
@@ -136,7 +139,7 @@ export class QueueWatch {
 
   #round(): void {
     if (this.#timer === undefined) return;
-    this.#kernel = readKernelQueues();
+    this.#kernel = this.#options.kernelQueues();
     const before = this.problems.length;
     let allAnswered = true;
     for (const queue of this.#queues) {
@@ -153,7 +156,9 @@ export class QueueWatch {
     const { log } = this.#options;
     const answered = this.#answered(queue);
     const beats = this.#beats(queue);
-    const excused = !answered && !this.#isStuck(queue) && (!queue.answeredEver || this.#isOverrun(queue));
+    const stuck = !answered && this.#isStuck(queue);
+    queue.roundsStuck = stuck ? queue.roundsStuck + 1 : 0;
+    const excused = !answered && !stuck && (!queue.answeredEver || this.#isOverrun(queue));
     if (!answered && !queue.answeredEver && queue.missed === UNHEARD_AFTER) this.#sayUnheard(queue);
     const problem = this.#problemOf(queue, beats, answered || excused);
     if (problem !== undefined && queue.problem === undefined) {
@@ -201,10 +206,9 @@ export class QueueWatch {
 
   /** The queue overflows while its reader works on, as far as we may look. */
   #isOverrun(queue: Queue): boolean {
-    if (this.#drops(queue) > queue.dropsBefore) return true;
+    if (queue.counters.gauge("packets") <= queue.packetsBefore) return false;
     const kernel = this.#kernelQueue(queue.number);
-    const reads = queue.counters.gauge("packets") > queue.packetsBefore;
-    return reads && (kernel === undefined || kernel.pending >= this.#options.maxLength / 2);
+    return kernel === undefined || kernel.pending >= this.#options.maxLength / 2 || this.#drops(queue) > queue.dropsBefore;
   }
 
   #drops({ number, counters }: Queue): number {
@@ -224,7 +228,7 @@ export class QueueWatch {
   /** A canary that waits in the queue shows that it is the reader who does not come, not a rule that keeps it away. */
   #isHopeless(queue: Queue): boolean {
     if (queue.roundsWithoutBeat >= this.#patientRounds) return true;
-    return queue.missedInRow >= this.#patientRounds && this.#isStuck(queue);
+    return queue.roundsStuck >= this.#patientRounds;
   }
 
   #sayUnheard({ number, sendFailure }: Queue): void {

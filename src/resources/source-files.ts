@@ -8,17 +8,24 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Diagnostics } from "./diagnostics.ts";
+import { Diagnostics } from "./diagnostics.ts";
 import type { LoadLimits } from "./load-limits.ts";
 
 const EXTENSION = /\.(yaml|yml|json)$/;
 const SMALLEST_READ = 4096;
 
-/** Errors: RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ, RAMPART_E_LIMIT. */
-export function findFiles(paths: readonly string[], limits: LoadLimits, diagnostics: Diagnostics): string[] {
+/** Errors: RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ; RAMPART_E_LIMIT, and then there are no files. */
+export function findFiles(paths: readonly string[], limits: LoadLimits, diagnostics: Diagnostics): readonly string[] {
   const search = new FileSearch(limits.files, diagnostics);
   for (const path of paths) search.addNamed(path);
-  return search.files;
+  return search.full ? [] : search.files;
+}
+
+/** Whether `findFiles` would refuse them for their number. */
+export function areTooManyFiles(paths: readonly string[], limits: LoadLimits): boolean {
+  const search = new FileSearch(limits.files, new Diagnostics(0, 0));
+  for (const path of paths) search.addNamed(path);
+  return search.full;
 }
 
 class FileSearch {
@@ -26,7 +33,7 @@ class FileSearch {
   private readonly seen = new Set<string>();
   private readonly limit: number;
   private readonly diagnostics: Diagnostics;
-  private full = false;
+  full = false;
 
   constructor(limit: number, diagnostics: Diagnostics) {
     this.limit = limit;
@@ -47,19 +54,25 @@ class FileSearch {
   private add(path: string): boolean {
     try {
       const real = realpathSync(path);
-      if (this.seen.has(real)) return false;
-      this.seen.add(real);
       if (!statSync(real).isDirectory()) {
-        if (this.files.length < this.limit) this.files.push(path);
-        else this.stop(path);
+        this.addFile(path, real);
         return false;
       }
-      this.addDirectory(path);
+      if (this.seen.has(real)) return false;
+      this.seen.add(real);
+      this.addDirectory(path, real);
       return true;
     } catch (cause) {
       reportFileError(path, cause, this.diagnostics);
       return false;
     }
+  }
+
+  private addFile(path: string, real: string): void {
+    if (this.seen.has(real)) return;
+    this.seen.add(real);
+    if (this.files.length < this.limit) this.files.push(path);
+    else this.stop(path);
   }
 
   private stop(path: string): void {
@@ -69,14 +82,17 @@ class FileSearch {
     this.diagnostics.error("RAMPART_E_LIMIT", message, { file: path, line: 1, column: 1 }, hint);
   }
 
-  private addDirectory(directory: string): void {
+  /** `real` is where the directory really is. */
+  private addDirectory(directory: string, real: string): void {
     const entries = readdirSync(directory, { withFileTypes: true });
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const entry of entries) {
       if (this.full) return;
       if (entry.name.startsWith(".")) continue;
       const path = join(directory, entry.name);
-      if (EXTENSION.test(entry.name) || entry.isDirectory() || (entry.isSymbolicLink() && isDirectory(path))) {
+      // What is no link is where its directory is: nothing to ask the kernel for, be there ever so many.
+      if (entry.isFile() && EXTENSION.test(entry.name)) this.addFile(path, join(real, entry.name));
+      else if (EXTENSION.test(entry.name) || entry.isDirectory() || (entry.isSymbolicLink() && isDirectory(path))) {
         this.add(path);
       }
     }

@@ -5,10 +5,15 @@ import { QueueWatch } from "../../src/daemon/queue-watch.ts";
 import { sharedClock } from "../../src/datapath/canary.ts";
 import { WorkerCounters } from "../../src/datapath/counters.ts";
 import type { RampartError } from "../../src/errors/rampart-error.ts";
+import type { KernelQueue } from "../../src/native/kernel-queues.ts";
 
 const INTERVAL_MS = 1000;
-/** A queue that no program on the machine that runs the tests has, so that the kernel says nothing of it. */
-const QUEUE = 64_999;
+const QUEUE = 100;
+const MAX_LENGTH = 1024;
+
+function kernelQueue(pending: number): KernelQueue {
+  return { queue: QUEUE, peerPortId: 1, pending, copyRange: 512, kernelDropped: 0, userDropped: 0 };
+}
 
 class Reader {
   readonly counters = new WorkerCounters();
@@ -18,6 +23,8 @@ class Reader {
   fatal: RampartError | undefined;
   alive = 0;
   hasCanary = true;
+  /** In the kernel's queue; undefined: we may not look. */
+  pending: number | undefined;
   readonly watch = new QueueWatch({
     native: {
       sendMarked: (_address, _port, _mark, payload) => {
@@ -30,7 +37,8 @@ class Reader {
     patienceMs: 3 * INTERVAL_MS,
     nonce: new Uint8Array(8),
     mark: 1,
-    maxLength: 1024,
+    maxLength: MAX_LENGTH,
+    kernelQueues: () => (this.pending === undefined ? [] : [kernelQueue(this.pending)]),
     readers: [{ queue: QUEUE, counters: this.counters }],
     aroundRouting: undefined,
     hasCanary: () => this.hasCanary,
@@ -100,6 +108,33 @@ describe("a queue", () => {
     expect([reader.alive, reader.watch.problems]).toEqual([6, []]);
     expect(reader.watch.queues).toMatchObject([{ missed: 5 }]);
   });
+
+  test("that nearly overflows is not silent; one with room, whose canary is lost among others' packets, is", async () => {
+    await reader.round("beat", "answer");
+    reader.pending = MAX_LENGTH / 2;
+    for (let i = 0; i < 3; i++) await reader.round("beat", "read");
+    expect([reader.alive, reader.watch.problems]).toEqual([4, []]);
+    reader.pending = 1;
+    for (let i = 0; i < 2; i++) await reader.round("beat", "read");
+    expect(reader.watch.problems).toEqual([expect.stringContaining("does not answer")]);
+  });
+
+  test.each([["a queue that has answered", true], ["a queue that never has", false]])(
+    "whose reader beats and lets packets lie ends the daemon after the time of patience: %s",
+    async (_what, answers) => {
+      reader.pending = 0;
+      await (answers ? reader.round("beat", "answer") : reader.round("beat"));
+      reader.pending = 3;
+      await reader.round("beat");
+      await reader.round("beat");
+      // Read after all: patience begins anew.
+      await reader.round("beat", "read");
+      for (let i = 0; i < 2; i++) await reader.round("beat");
+      expect([reader.alive, reader.fatal]).toEqual([answers ? 1 : 2, undefined]);
+      await reader.round("beat");
+      expect(reader.fatal).toMatchObject({ code: "RAMPART_E_QUEUE_SILENT" });
+    },
+  );
 
   test("whose reader hangs ends the daemon after the time of patience, once", async () => {
     await reader.round("beat", "answer");

@@ -94,6 +94,7 @@ test("a canary's rule that somebody deletes is put back, and the daemon stays al
   await until("a repair", async () => (await daemon.metric("rampart_hooks_repaired_total")) > 0);
   await manager.more(ALIVE, 2);
   await until("a healthy daemon", async () => (await daemon.get("/healthz")).status === 200);
+  expect(manager.count("READY=1")).toBe(1);
 });
 
 test("a process that is stopped says nothing, and accuses nobody when it goes on", async () => {
