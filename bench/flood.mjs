@@ -54,7 +54,7 @@ export async function flood({ seconds, rounds }) {
       baseline: NO_FILTER,
       measure: () => during(lab, kind, seconds, () => connects(lab, seconds)),
       note: ({ answers, lost, median, longest, sent }) =>
-        `${Math.round(answers)} connections, ${lost} lost, median ${median.toFixed(2)}, longest ${longest.toFixed(1)} ms; `
+        `${Math.round(answers)} connections, ${lost} lost; median ${median.toFixed(2)}, longest ${longest.toFixed(1)} ms; `
         + `${Math.round(sent / 1000)}k packets/s of flood`,
     }));
     rows.push(...(await measureInTurn(`flood, ${kind}, p99 connect`, "ms", contenders, rounds, "less")));
@@ -74,7 +74,8 @@ export async function flood({ seconds, rounds }) {
 async function servers() {
   const lab = await floodLab();
   await serve(lab.host, [...SERVER_CORE, peer("tcp_connect"), "serve", String(CONNECT_PORT)], /ready/);
-  await serve(lab.host, [...SERVER_CORE, "iperf3", "--server", "--forceflush", "--port", String(BULK_PORT)], /listening/i);
+  const iperf = ["iperf3", "--server", "--forceflush", "--port", String(BULK_PORT)];
+  await serve(lab.host, [...SERVER_CORE, ...iperf], /listening/i);
   return { lab };
 }
 

@@ -9,8 +9,8 @@
  * each is the first packet of a connection and must be judged. The socket is
  * made and bound before the clock starts. A question that has no answer within
  * a second is lost, a connection that has none within eight, so that the time
- * of one whose SYN was sent again counts. Connections end with a reset. Between questions the asker sleeps PAUSE microseconds,
- * 0 for not at all.
+ * of one whose SYN was sent again counts. Connections end with a reset. Between
+ * questions the asker sleeps PAUSE microseconds, 0 for not at all.
  *
  * Prints one line: answers, lost, and of the round trips in microseconds the
  * median, the 99th percentile and the longest.

@@ -31,7 +31,10 @@
 #define SPOOFED_NET 0xc6120000u
 #define SPOOFED_BITS 0x1ffffu
 
-/* Everything that is 0 is the kernel's to fill in: source address unless it is spoofed, length, identification, header checksum. */
+/*
+ * Everything that is 0 is the kernel's to fill in: source address unless it is spoofed, length, identification, header
+ * checksum.
+ */
 struct packet {
   struct iphdr ip;
   struct udphdr udp;

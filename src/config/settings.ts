@@ -163,7 +163,7 @@ function workersOf({ datapath, queue }: Written): number {
   return datapath.workers ?? (queue.backend === "nfqueue" ? 1 : ofCores);
 }
 
-/** Without offload every packet is queued, so that fast means nothing; the package nfqueue's second queue is another. */
+/** Without offload every packet is queued, so fast means nothing; the package nfqueue's second queue is another. */
 function hasSecondLane({ datapath, queue, overload }: Written): boolean {
   return overload.secondLane && datapath.offload === "connmark" && queue.backend === "native";
 }
@@ -202,7 +202,9 @@ function conflicts(written: Written, document: SettingsDocument): RampartError[]
     problems.push(
       new RampartError("RAMPART_E_CONFIG", `queue.number: the last queue would be ${last}, above 65535`, {
         location: document.locate(written.datapath.workers === undefined ? ["queue", "number"] : ["datapath", "workers"]),
-        hint: "lower queue.number: each worker reads one queue, counted up from it; the second lane, or the backend nfqueue, is one more",
+        hint:
+          "lower queue.number: each worker reads one queue, counted up from it; the second lane, or the backend nfqueue, "
+          + "takes one more",
       }),
     );
   }

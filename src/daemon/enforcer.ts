@@ -237,7 +237,7 @@ export class Enforcer {
     return this.#current;
   }
 
-  /** Resolves to what is in force: without the second lane where only its rules are refused, for want of xt_hashlimit. */
+  /** Resolves to what is in force: no second lane where only its rules are refused, for want of xt_hashlimit. */
   async #applyHooks(wanted: HookConfig): Promise<HookConfig> {
     const { installer, onSecondLaneRefused } = this.#options;
     try {

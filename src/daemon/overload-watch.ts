@@ -24,6 +24,8 @@ export interface OverloadSources {
   readonly conntrack?: () => Promise<ConntrackUsage | undefined>;
 }
 
+type Fields = Readonly<Record<string, number>>;
+
 interface Report {
   /** Of the counter, when the last line was written. */
   count: number;
@@ -56,9 +58,10 @@ export class OverloadWatch {
     for (const { queue, counters } of pool.queues) {
       const full = kernel.find((each) => each.queue === queue)?.kernelDropped ?? 0;
       this.#grown(now, "queue-full", full, "packets lost: the queue is full", { queue });
-      this.#grown(now, "receive-buffer-full", counters.gauge("enobufs"), "packets lost: the socket's buffer is full", { queue });
+      const unread = counters.gauge("enobufs");
+      this.#grown(now, "receive-buffer-full", unread, "packets lost: the socket's buffer is full", { queue });
       const events = counters.gauge("eventsLost");
-      this.#grown(now, "events-lost", events, "decisions not logged: they came too fast; every packet was judged", { queue });
+      this.#grown(now, "events-lost", events, "decisions not logged: they came too fast, and were judged", { queue });
     }
     const usage = await conntrack();
     if (usage !== undefined) this.#conntrack(now, usage);
@@ -77,7 +80,7 @@ export class OverloadWatch {
   }
 
   /** A line where the counter has grown and it is time for one. What was counted before the first look is no news. */
-  #grown(now: number, overload: string, count: number, message: string, fields: Readonly<Record<string, number>>): void {
+  #grown(now: number, overload: string, count: number, message: string, fields: Fields): void {
     const key = `${overload} ${fields["queue"] ?? ""}`;
     const report = this.#reports.get(key);
     if (report === undefined || count < report.count) {

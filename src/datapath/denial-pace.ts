@@ -11,7 +11,7 @@ const MOSTLY = 16;
 /** Fewer packets are no flood. */
 const LEAST = 8;
 const SHORTEST_MS = 0.5;
-/** The reader's messages wait as long. A whole batch at the lowest rate takes less. */
+/** The reader's messages wait as long. A whole batch of 256 at the lowest rate takes less. */
 const LONGEST_MS = 30;
 
 export class DenialPace {

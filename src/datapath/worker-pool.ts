@@ -21,6 +21,9 @@ import { allocateRing, RecordRing, type RingMemory } from "./record-ring.ts";
 
 const EVENT_RECORDS = 8192;
 const TAP_RECORDS = 4096;
+const BATCH = 256;
+/** A whole batch is answered before anybody else has the core. */
+const SECOND_LANE_BATCH = 64;
 const PUBLISH_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 2000;
 const PROFILE_TIMEOUT_MS = 30_000;
@@ -50,6 +53,7 @@ export interface WorkerPoolOptions {
 interface OwnSetup {
   readonly connections?: ConnectionMemory | undefined;
   readonly maxLength?: number;
+  readonly batch?: number;
   readonly deniedPerSecond?: number;
 }
 
@@ -84,7 +88,8 @@ export class WorkerPool {
     }
     if (secondLane !== undefined) {
       const { maxLength, deniedPerSecond } = secondLane;
-      this.#members.push(this.#startWorker(firstQueue + workers, { maxLength, deniedPerSecond }));
+      const own = { maxLength, deniedPerSecond, batch: SECOND_LANE_BATCH };
+      this.#members.push(this.#startWorker(firstQueue + workers, own));
     }
   }
 
@@ -234,7 +239,7 @@ export class WorkerPool {
         failOpen: options.failOpen,
         uidGid: false,
         conntrack: false,
-        batch: 256,
+        batch: own.batch ?? BATCH,
       },
       marks: options.marks,
       canaryNonce: options.canaryNonce,

@@ -19,7 +19,9 @@ import { rule } from "./rule.ts";
 /** Ports one multiport match takes; a range takes two places. */
 const MULTIPORT_LIMIT = 15;
 const TABLE_LIMIT = 524_288;
-const TABLE = `--hashlimit-htable-size 32768 --hashlimit-htable-max ${TABLE_LIMIT} --hashlimit-htable-expire 500 --hashlimit-htable-gcinterval 250`;
+const TABLE =
+  `--hashlimit-htable-size 32768 --hashlimit-htable-max ${TABLE_LIMIT} `
+  + "--hashlimit-htable-expire 500 --hashlimit-htable-gcinterval 250";
 
 /** Packets a second above which a packet takes the second lane; a burst of one second's packets is free. */
 export interface LaneLimits {

@@ -46,5 +46,6 @@ export async function readConntrackUsage(): Promise<ConntrackUsage | undefined> 
 export function sumColumns(text: string): ReadonlyMap<string, number> {
   const [header, ...rows] = text.trim().split("\n").map((line) => line.trim().split(/\s+/));
   if (header === undefined || rows.length === 0) return new Map();
-  return new Map(header.map((name, column) => [name, rows.reduce((sum, row) => sum + parseInt(row[column] ?? "0", 16), 0)]));
+  const sum = (column: number): number => rows.reduce((total, row) => total + parseInt(row[column] ?? "0", 16), 0);
+  return new Map(header.map((name, column) => [name, sum(column)]));
 }

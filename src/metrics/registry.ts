@@ -232,7 +232,7 @@ const DEFINITIONS: readonly Definition[] = [
   {
     type: "gauge",
     name: "rampart_unread_packets",
-    help: "Packets Rampart's kernel rules have queued and no reader has seen: waiting, or lost to a full queue. An estimate that needs no right to read the kernel's own count.",
+    help: "Packets Rampart's kernel rules have queued and no reader has seen: waiting, or lost to a full queue. Estimated.",
     rows: (s) => [[s.unread]],
   },
   {

@@ -46,34 +46,47 @@ afterEach(async () => {
 });
 
 /** The daemon on the lab's host; settings of a section are laid over those of one worker. */
-async function start(settings: SettingsOverlay = {}, wrapper: readonly string[] = []): Promise<RampartProcess> {
+function launch(settings: SettingsOverlay, wrapper: readonly string[] = []): Promise<RampartProcess> {
   const queue = { ...ONE_WORKER.queue, ...(settings["queue"] as object | undefined) };
-  rampart = await startRampart(lab.shield, { policies: POLICIES, settings: { ...ONE_WORKER, ...settings, queue }, wrapper });
+  return startRampart(lab.shield, { policies: POLICIES, settings: { ...ONE_WORKER, ...settings, queue }, wrapper });
+}
+
+/** The same, until the test ends. */
+async function start(settings: SettingsOverlay = {}, wrapper: readonly string[] = []): Promise<RampartProcess> {
+  rampart = await launch(settings, wrapper);
   return rampart;
 }
 
-
 describe("a flood of denied packets", () => {
-  test.each(deniedFloods(1))("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, rule, flood) => {
-    await expectWithstands({ lab, daemon: await start({ overload: LOW_LIMITS }) }, flood, rule, CONNECTIONS);
-  });
+  let daemon: RampartProcess;
 
-  test("a source that is fast and allowed is judged there too, and nothing is lost", async () => {
-    const daemon = await start({ overload: { sourcePerSecond: 1 } });
-    for (let n = 0; n < CONNECTIONS; n++) {
-      expect(await tcpConnect(lab.client, ADDRESS, OPEN_PORT, { timeoutMs: 8000 })).toBe("connected");
-    }
-    await expectAllAccountedFor(daemon);
-    expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
-    expect(await lostToQueues(daemon)).toBe(0);
+  beforeAll(async () => {
+    daemon = await launch({ overload: LOW_LIMITS });
   });
+  afterAll(() => daemon?.uninstall());
+
+  test.each(deniedFloods(1))("from %s: waits in the second lane, all others connect, nothing of it is delivered", async (_, rule, flood) => {
+    await expectWithstands({ lab, daemon }, flood, rule, CONNECTIONS);
+  });
+});
+
+test("a source that is fast and allowed is judged in the second lane, and nothing is lost", async () => {
+  const daemon = await start({ overload: { sourcePerSecond: 1 } });
+  for (let n = 0; n < CONNECTIONS; n++) {
+    expect(await tcpConnect(lab.client, ADDRESS, OPEN_PORT, { timeoutMs: 8000 })).toBe("connected");
+  }
+  await expectAllAccountedFor(daemon);
+  expect(await daemon.metric("rampart_queue_packets_total", { queue: SECOND_LANE })).toBeGreaterThan(0);
+  expect(await lostToQueues(daemon)).toBe(0);
 });
 
 test("a kernel without xt_hashlimit is protected without a second lane, and the log says so", async () => {
   const directory = mkdtempSync(join(tmpdir(), "rampart-iptables-"));
   try {
-    for (const program of ["iptables", "ip6tables"].flatMap((name) => [`${name}-restore`, `${name}-nft-restore`, `${name}-legacy-restore`])) {
-      const script = `#!/bin/sh\nrules=$(cat)\ncase $rules in *hashlimit*) echo "no hashlimit" >&2; exit 2;; esac\nprintf '%s\\n' "$rules" | /usr/sbin/${program} "$@"\n`;
+    const names = ["iptables", "ip6tables"];
+    for (const program of names.flatMap((name) => ["restore", "nft-restore", "legacy-restore"].map((end) => `${name}-${end}`))) {
+      const refuse = 'case $rules in *hashlimit*) echo "no hashlimit" >&2; exit 2;; esac';
+      const script = ["#!/bin/sh", "rules=$(cat)", refuse, `printf '%s\\n' "$rules" | /usr/sbin/${program} "$@"`, ""].join("\n");
       writeFileSync(join(directory, program), script, { mode: 0o755 });
     }
     const daemon = await start({}, ["env", `PATH=${directory}:/usr/sbin:/usr/bin:/sbin:/bin`]);
@@ -151,7 +164,8 @@ describe("readers that do not read", () => {
     const reader = spawn("sh", ["-c", 'exec sleep 120 <"$0"', fifo], { stdio: "ignore" });
     try {
       const log = { level: "debug", deniedPerSecond: 1_000_000 };
-      const daemon = await start({ log, overload: { secondLane: false } }, ["sh", "-c", 'exec "$0" "$@" >"$FIFO"'].map((word) => word.replace("$FIFO", fifo)));
+      const intoFifo = ["sh", "-c", `exec "$0" "$@" >${fifo}`];
+      const daemon = await start({ log, overload: { secondLane: false } }, intoFifo);
       const running = lab.flood(chatter);
       await expectAllConnect(lab, CONNECTIONS, running);
       await sentBy(running);
