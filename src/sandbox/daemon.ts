@@ -166,7 +166,7 @@ export class RampartProcess {
     const before = await this.generation();
     const began = Date.now();
     await change();
-    return this.generationAfter(before, 5000, began);
+    return this.generationAfter(before, CHANGE_TIMEOUT_MS, began);
   }
 
   /** What `rampart status --json` prints. */

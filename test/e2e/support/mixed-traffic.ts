@@ -53,7 +53,8 @@ export class MixedTraffic {
     for (const { family, shield: shieldAddress, client: clientAddress } of FAMILIES) {
       for (const [from, to, address] of [[client, shield, shieldAddress], [shield, client, clientAddress]] as const) {
         const way = `over ${family} from ${from.name}`;
-        this.#repeat(`TCP ${way}`, 20, "connected", () => tcpConnect(from, address, PORT, { timeoutMs: TCP_PATIENCE_MS }));
+        const patient = { timeoutMs: TCP_PATIENCE_MS };
+        this.#repeat(`TCP ${way}`, 20, "connected", () => tcpConnect(from, address, PORT, patient));
         this.#repeat(`UDP ${way}`, 20, "answered", () => udpEcho(from, address, PORT, { timeoutMs: PATIENCE_MS }));
         this.#repeat(`ping ${way}`, 400, "answered", () => ping(from, address, { timeoutMs: PATIENCE_MS }));
         const denied = { timeoutMs: SILENCE_MS };
