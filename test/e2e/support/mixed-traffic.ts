@@ -14,9 +14,9 @@ const PORT = 8080;
 const DENIED_PORT = 8081;
 const TRANSFER_PORT = 9000;
 /** TCP sends again what was lost in a gap, UDP and pings have to be tried again. */
-const TCP_PATIENCE_MS = 20_000;
+const TCP_PATIENCE_MS = 60_000;
 const TRANSFER = { bytes: 1_000_000, chunk: 20_000, intervalMs: 10, timeoutMs: TCP_PATIENCE_MS };
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 5000;
 const SILENCE_MS = 300;
 const GAP_TRIES = 20;
 
