@@ -105,14 +105,14 @@ export class RampartProcess {
   }
 
   /** Start, or start again after the daemon ended; resolves when it enforces. */
-  async start(): Promise<void> {
+  async start(timeoutMs = START_TIMEOUT_MS): Promise<void> {
     const daemon = this.launch();
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    const deadline = Date.now() + timeoutMs;
     for (;;) {
       if (!daemon.running) throw new RampartStartError(daemon, await daemon.exited);
       if (await this.#isReady()) return;
       if (Date.now() > deadline) {
-        throw new RampartError("RAMPART_E_SANDBOX_DAEMON", `the daemon was not ready in ${START_TIMEOUT_MS} ms`, {
+        throw new RampartError("RAMPART_E_SANDBOX_DAEMON", `the daemon was not ready in ${timeoutMs} ms`, {
           hint: (daemon.stderr + daemon.stdout).trim() || "it printed nothing",
         });
       }
@@ -178,7 +178,7 @@ export class RampartProcess {
     const before = await this.generation();
     const began = Date.now();
     await change();
-    return this.generationAfter(before, 5000, began);
+    return this.generationAfter(before, CHANGE_TIMEOUT_MS, began);
   }
 
   /** What `rampart status --json` prints. */

@@ -54,6 +54,7 @@ afterEach(async () => {
   await undo?.();
   undo = undefined;
   for (const flow of flows) await flow.close();
+  flows = [];
 });
 
 function ip(...argv: readonly string[]): Promise<unknown> {

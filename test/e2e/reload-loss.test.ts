@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.destroy());
 
-test("no packet that goes through the queue is lost while the policy is reloaded over and over", async () => {
+test("no queued packet is lost while the policy is reloaded over and over", { timeout: 120_000 }, async () => {
   const result = await reloadUnderLoad(lab, { seconds: 3, packetsPerSecond: 600, reloadEveryMs: 100, leastReloads: 5 });
   expect(result.lost).toEqual([]);
   expect(result.kernelDropped).toBe(0);

@@ -11,7 +11,8 @@ beforeAll(async () => {
 afterAll(() => lab.destroy());
 
 test("30 s of reloads under load", async () => {
-  const result = await reloadUnderLoad(lab, { seconds: 30, packetsPerSecond: 700, reloadEveryMs: 100, leastReloads: 100 });
+  const load = { seconds: 30, packetsPerSecond: 700, reloadEveryMs: 100, leastReloads: 100 };
+  const result = await reloadUnderLoad(lab, load);
   const took = result.reloads.map(({ beganMs, endedMs }) => endedMs - beganMs).toSorted((a, b) => a - b);
   const median = took[took.length >> 1] ?? 0;
   console.log(

@@ -7,7 +7,14 @@
 import { expect } from "vitest";
 import { MarkLayout, DEFAULT_MARK_MASKS } from "../../../src/hooks/marks.ts";
 import { startRampart } from "../../../src/sandbox/daemon.ts";
-import { type Conversation, openTcp, openUdp, type Server, tcpEchoServer, udpEchoServer } from "../../../src/sandbox/probe.ts";
+import {
+  type Conversation,
+  openTcp,
+  openUdp,
+  type Server,
+  tcpEchoServer,
+  udpEchoServer,
+} from "../../../src/sandbox/probe.ts";
 import { allowPorts, ETH0 } from "./documents.ts";
 import { FAMILIES, type Lab } from "./lab.ts";
 import { reload } from "./reload.ts";
@@ -45,7 +52,7 @@ export async function generationRound(lab: Lab, connectionMask: number): Promise
   try {
     for (const [index, port] of ports.entries()) idle.push(await openBoth(lab, port, index));
     const kept = await Promise.all(
-      FAMILIES.flatMap(({ shield }) => [openTcp(lab.client, shield, KEPT_PORT), openUdp(lab.client, shield, KEPT_PORT)]),
+      FAMILIES.flatMap(({ shield }) => [openTcp, openUdp].map((open) => open(lab.client, shield, KEPT_PORT))),
     );
     await expectAnswers([...idle.flatMap(({ conversations }) => conversations), ...kept]);
 
@@ -86,7 +93,8 @@ export async function generationRound(lab: Lab, connectionMask: number): Promise
 async function openBoth(lab: Lab, port: number, index: number): Promise<Idle> {
   const servers = [await tcpEchoServer(lab.shield, port), await udpEchoServer(lab.shield, port)];
   const { shield } = FAMILIES[index % FAMILIES.length]!;
-  return { port, servers, conversations: [await openTcp(lab.client, shield, port), await openUdp(lab.client, shield, port)] };
+  const conversations = [await openTcp(lab.client, shield, port), await openUdp(lab.client, shield, port)];
+  return { port, servers, conversations };
 }
 
 async function expectAnswers(conversations: readonly Conversation[]): Promise<void> {

@@ -9,7 +9,14 @@
  *   outside eth1 -- eth1 router
  */
 import type { Host } from "../../../src/sandbox/host.ts";
-import { type Conversation, openTcp, openUdp, type Server, tcpEchoServer, udpEchoServer } from "../../../src/sandbox/probe.ts";
+import {
+  type Conversation,
+  openTcp,
+  openUdp,
+  type Server,
+  tcpEchoServer,
+  udpEchoServer,
+} from "../../../src/sandbox/probe.ts";
 import { Sandbox } from "../../../src/sandbox/sandbox.ts";
 import { RawFlow, RawPeer } from "./raw-flows.ts";
 
@@ -67,7 +74,9 @@ export class LiveFlowLab {
 
   static async create(): Promise<LiveFlowLab> {
     const sandbox = await Sandbox.create();
-    const [outside, router, inside] = [await sandbox.host("outside"), await sandbox.host("router"), await sandbox.host("inside")];
+    const outside = await sandbox.host("outside");
+    const router = await sandbox.host("router");
+    const inside = await sandbox.host("inside");
     const lab = new LiveFlowLab(sandbox, outside, router, inside);
     for (const uplink of UPLINKS) {
       await sandbox.link(router, outside, { addresses: [addresses(NETS[uplink], 1), addresses(NETS[uplink], 2)] });
@@ -80,7 +89,8 @@ export class LiveFlowLab {
         await outside.route(own, address(family, NETS[uplink], 1));
         // Spoken to from there, the outside host answers by the same uplink.
         const way = ["via", address(family, INSIDE_NET, 1), "src", own];
-        await inside.run(["ip", `-${family}`, "route", "add", address(family, NETS[uplink], 2), ...way], { check: true });
+        const route = [`-${family}`, "route", "add", address(family, NETS[uplink], 2), ...way];
+        await inside.run(["ip", ...route], { check: true });
       }
     }
     await translate(router);
@@ -141,8 +151,8 @@ export class LiveFlowLab {
     timeoutMs: (flow: LiveFlow) => number,
   ): Promise<LiveFlow[]> {
     for (const server of this.#servers) await server.speak(String(number));
-    const heard = await Promise.all(flows.map(async (flow) => ((await flow.next(number, timeoutMs(flow))) ? [flow] : [])));
-    return heard.flat();
+    const heard = await Promise.all(flows.map((flow) => flow.next(number, timeoutMs(flow))));
+    return flows.filter((_, index) => heard[index] === true);
   }
 
   async #openLines(
@@ -162,8 +172,9 @@ export class LiveFlowLab {
       next: async (number, timeoutMs) => {
         const text = String(number);
         // A server has spoken to all of its clients at once.
-        const heard = await (speaker === "client" ? conversation.exchange(text, timeoutMs) : conversation.listen(timeoutMs));
-        return heard.line === text;
+        const { line: heard } =
+          speaker === "client" ? await conversation.exchange(text, timeoutMs) : await conversation.listen(timeoutMs);
+        return heard === text;
       },
       close: () => conversation.close(),
     };
@@ -182,7 +193,8 @@ export class LiveFlowLab {
     const clientAddress = await this.#sourceOf(client.host, server.address);
     const flow = new RawFlow(protocol, { ...peers, clientAddress, serverAddress: server.address });
     if (!(await flow.open(PATIENCE_MS))) throw new Error(`${what} was not answered`);
-    return { what, uplink, next: (number, timeoutMs) => flow.say(speaker, number, timeoutMs), close: async () => undefined };
+    const next = (number: number, timeoutMs: number): Promise<boolean> => flow.say(speaker, number, timeoutMs);
+    return { what, uplink, next, close: async () => undefined };
   }
 
   readonly #sources = new Map<string, Promise<string>>();

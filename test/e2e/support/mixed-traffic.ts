@@ -14,9 +14,9 @@ const PORT = 8080;
 const DENIED_PORT = 8081;
 const TRANSFER_PORT = 9000;
 /** TCP sends again what was lost in a gap, UDP and pings have to be tried again. */
-const TCP_PATIENCE_MS = 20_000;
+const TCP_PATIENCE_MS = 60_000;
 const TRANSFER = { bytes: 1_000_000, chunk: 20_000, intervalMs: 10, timeoutMs: TCP_PATIENCE_MS };
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 5000;
 const SILENCE_MS = 300;
 const GAP_TRIES = 20;
 
@@ -53,7 +53,8 @@ export class MixedTraffic {
     for (const { family, shield: shieldAddress, client: clientAddress } of FAMILIES) {
       for (const [from, to, address] of [[client, shield, shieldAddress], [shield, client, clientAddress]] as const) {
         const way = `over ${family} from ${from.name}`;
-        this.#repeat(`TCP ${way}`, 20, "connected", () => tcpConnect(from, address, PORT, { timeoutMs: TCP_PATIENCE_MS }));
+        const patient = { timeoutMs: TCP_PATIENCE_MS };
+        this.#repeat(`TCP ${way}`, 20, "connected", () => tcpConnect(from, address, PORT, patient));
         this.#repeat(`UDP ${way}`, 20, "answered", () => udpEcho(from, address, PORT, { timeoutMs: PATIENCE_MS }));
         this.#repeat(`ping ${way}`, 400, "answered", () => ping(from, address, { timeoutMs: PATIENCE_MS }));
         const denied = { timeoutMs: SILENCE_MS };

@@ -76,10 +76,12 @@ export async function reloadUnderLoad(
     const bursts = (await load).flat();
     const sent = bursts.reduce((sum, burst) => sum + burst.sent, 0);
     let queued = 0;
+    const counted = async (): Promise<number> => {
+      queued = (await rampart.metric("rampart_queue_packets_total")) - queuedBefore;
+      return queued;
+    };
     // The worker publishes its counters a few times a second.
-    await expect
-      .poll(async () => (queued = (await rampart.metric("rampart_queue_packets_total")) - queuedBefore), { timeout: 3000 })
-      .toBeGreaterThanOrEqual(sent);
+    await expect.poll(counted, { timeout: 5000 }).toBeGreaterThanOrEqual(sent);
     const kernelDropped =
       (await rampart.metric("rampart_queue_kernel_dropped_total")) +
       (await rampart.metric("rampart_queue_user_dropped_total"));

@@ -79,7 +79,8 @@ export class Revocation {
       for (const [kind, { from, to, address, port, protocol, family }] of kinds.entries()) {
         const firstFlow = 1 + kind * flows;
         const numbers = Array.from({ length: flows }, (_, index) => firstFlow + index);
-        const opened = await startChatter(from, { address, port, protocol, firstFlow, flows, intervalMs: shape.intervalMs });
+        const { intervalMs } = shape;
+        const opened = await startChatter(from, { address, port, protocol, firstFlow, flows, intervalMs });
         servers.push(opened);
         const what = `${protocol} over ${family} from ${from.name}`;
         const server = serving.get(`${to.name} ${port}`);

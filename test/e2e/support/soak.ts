@@ -10,16 +10,19 @@ import type { Lab } from "./lab.ts";
 import { MIXED_POLICY, MixedTraffic } from "./mixed-traffic.ts";
 import { reload } from "./reload.ts";
 
+/** A machine that is busy with other things may start slowly: that is no failure. */
+const START_TIMEOUT_MS = 60_000;
+
 /** The ways in which a daemon is replaced; each resolves when the new one enforces. */
 const RESTARTS: Readonly<Record<string, (rampart: RampartProcess) => Promise<void>>> = {
   "SIGTERM and start": async (rampart) => {
     await rampart.signal("SIGTERM");
     await rampart.exited();
-    await rampart.start();
+    await rampart.start(START_TIMEOUT_MS);
   },
   "SIGKILL and start": async (rampart) => {
     await rampart.kill();
-    await rampart.start();
+    await rampart.start(START_TIMEOUT_MS);
   },
 };
 
