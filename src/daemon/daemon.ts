@@ -33,6 +33,7 @@ import { type Fallback, fallbacks } from "./fallback.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
+import { boundYoungGeneration } from "./memory-bounds.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { readMetrics } from "./metrics-source.ts";
 import { isPolicyFault } from "./policy-error.ts";
@@ -118,6 +119,7 @@ export class Daemon {
     }
     this.#follow();
     this.#state.phase = "enforcing";
+    this.#releaseMemory();
     notifyService(this.#native, "READY=1");
     const { generation, inForce } = this.#state;
     const { variant } = this.#installer;
@@ -130,6 +132,15 @@ export class Daemon {
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
   async reload(reason: string): Promise<readonly RampartError[]> {
+    this.#memory.hold();
+    try {
+      return await this.#reload(reason);
+    } finally {
+      this.#releaseMemory();
+    }
+  }
+
+  async #reload(reason: string): Promise<readonly RampartError[]> {
     const loaded = this.#source.load();
     this.#reportLoad(loaded);
     if (loaded.errors.length > 0) {
@@ -228,6 +239,7 @@ export class Daemon {
       onCarryOverFailed: (error) => this.#log.warn({ err: error }, "live connections wait for their next packet"),
     });
     await this.#pool.open();
+    boundYoungGeneration();
     // Before the first hooks, so that no change of them falls between.
     this.#hookWatch = new HookWatch({
       native: this.#native,
@@ -307,8 +319,14 @@ export class Daemon {
       "policy in force",
     );
     this.#lastGood.save(this.#source.textsOf(loaded));
+  }
+
+  #releaseMemory(): void {
     // The npm package's queue is read in this thread, which must not pause.
-    if (this.#settings.queue.backend === "native") this.#memory.soon();
+    if (this.#settings.queue.backend !== "native") return;
+    this.#memory.soon();
+    // Until then the texts of all files are in memory.
+    void this.#lastGood.settled().then(() => this.#memory.soon());
   }
 
   /** All of them, those of the endpoints logged. */

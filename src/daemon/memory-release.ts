@@ -6,6 +6,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { NativeBinding } from "../native/binding.ts";
+import { preferSmallHeap } from "./memory-bounds.ts";
 
 /** After a change, when its garbage is old enough to be found and no other change followed. */
 const QUIET_MS = 1000;
@@ -19,7 +20,13 @@ export class MemoryRelease {
     this.#native = native;
   }
 
-  /** Collects once nothing has been asked for a while. */
+  /** A change begins, whose speed matters more than its memory. */
+  hold(): void {
+    clearTimeout(this.#timer);
+    preferSmallHeap(false);
+  }
+
+  /** Collects once nothing has been asked for a while; from then on the heap is kept small. */
   soon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#now(), QUIET_MS).unref();
@@ -35,6 +42,8 @@ export class MemoryRelease {
       setFlagsFromString("--compact-on-every-full-gc");
       this.#collect = runInNewContext("gc") as () => void;
     }
+    // How far the heap may grow before the next collection is decided at the end of this one.
+    preferSmallHeap(true);
     // What the first one frees, the second one takes out of pages that are half empty.
     this.#collect();
     this.#collect();
