@@ -9,9 +9,11 @@ afterAll(() => sources.remove());
 test("the built addon has every function of the binding, and is loaded once", () => {
   const native = loadNative();
   expect(Object.keys(native).toSorted()).toEqual([
+    "boundMemory",
     "listInterfaces",
     "openConntrack",
     "openQueue",
+    "releaseMemory",
     "sendDatagram",
     "tableDigest",
     "watchInterfaces",
