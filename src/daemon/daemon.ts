@@ -41,6 +41,7 @@ import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
 import { reportLoad } from "./load-report.ts";
 import type { LogOutput } from "./log-output.ts";
+import { boundYoungGeneration } from "./memory-bounds.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { type MetricsSources, readMetrics } from "./metrics-source.ts";
 import { OverloadWatch } from "./overload-watch.ts";
@@ -181,6 +182,7 @@ export class Daemon {
     }
     this.#follow();
     this.#state.phase = "enforcing";
+    this.#releaseMemory();
     notifyService(this.#native, "READY=1");
     this.#sockets.keep();
     const { generation, inForce } = this.#state;
@@ -193,8 +195,13 @@ export class Daemon {
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
-  reload(reason: string): Promise<readonly RampartError[]> {
-    return this.#trial.reload(reason, () => this.#reload(reason));
+  async reload(reason: string): Promise<readonly RampartError[]> {
+    this.#memory.hold();
+    try {
+      return await this.#trial.reload(reason, () => this.#reload(reason));
+    } finally {
+      this.#releaseMemory();
+    }
   }
 
   async #reload(reason: string): Promise<readonly RampartError[]> {
@@ -307,6 +314,7 @@ export class Daemon {
     });
     this.#unread = new UnreadPackets(await this.#installer.counters());
     this.#pool.start();
+    boundYoungGeneration();
     if (!this.#sockets.takingOver) await this.#sockets.bind();
     this.#overload = new OverloadWatch({ log: this.#log, output: this.#options.output, pool: this.#pool });
     this.#overload.start();
@@ -418,8 +426,15 @@ export class Daemon {
       { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",
     );
+    this.#releaseMemory();
+  }
+
+  #releaseMemory(): void {
     // The npm package's queue is read in this thread, which must not pause.
-    if (this.#settings.queue.backend === "native") this.#memory.soon();
+    if (this.#settings.queue.backend !== "native") return;
+    this.#memory.soon();
+    // Until then the texts of all files are in memory.
+    void this.#lastGood.settled().then(() => this.#memory.soon());
   }
 
   /** All of them, those of the endpoints logged. */

@@ -6,11 +6,21 @@
 import { setFlagsFromString } from "node:v8";
 import type { NativeBinding } from "../native/binding.ts";
 
-/** For the whole process, threads started from now on included. Best called before anything large is made. */
+/** For the whole process. To be called before anything large is made. */
 export function boundMemory(native: NativeBinding): void {
-  // The young generation stays as small as it begins, a MiB, in place of 16 MiB times three in every thread.
-  setFlagsFromString("--semi-space-growth-factor=1");
-  // The old generation is collected before it has grown by much, and not when it has doubled.
-  setFlagsFromString("--optimize-for-size");
+  boundYoungGeneration();
   native.boundMemory();
+}
+
+/**
+ * The young generation of every thread stays as it is and does not grow, to 16 MiB and as much again. To be called
+ * once more when threads were started: V8 sets the factor to 2 with each of them.
+ */
+export function boundYoungGeneration(): void {
+  setFlagsFromString("--semi-space-growth-factor=1");
+}
+
+/** Whether V8 collects before a heap has grown by much, or when it has about doubled, which is a third less work. */
+export function preferSmallHeap(small: boolean): void {
+  setFlagsFromString(small ? "--optimize-for-size" : "--no-optimize-for-size");
 }

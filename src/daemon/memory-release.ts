@@ -1,43 +1,72 @@
 /**
- * Gives memory back that reading and compiling policies has used: V8 returns
- * it only when it collects, and a daemon that then idles may not collect for
- * hours. Costs the main thread a pause; the packet path runs in other threads.
+ * Gives memory back that reading and compiling policies has used, and later
+ * what else has gathered: V8 returns it only when it collects, and a daemon
+ * that idles may not collect for hours. Costs the main thread a pause; the
+ * packet path runs in other threads.
  */
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { NativeBinding } from "../native/binding.ts";
+import { preferSmallHeap } from "./memory-bounds.ts";
 
 /** After a change, when its garbage is old enough to be found and no other change followed. */
 const QUIET_MS = 1000;
+const LOOK_MS = 10_000;
+/** Bytes that may gather before it is worth a pause. */
+const ROOM = 8 * 1024 * 1024;
 
 export class MemoryRelease {
   readonly #native: NativeBinding;
   #timer: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #collect: (() => void) | undefined;
+  /** Bytes in use after the last collection. */
+  #floor = 0;
 
   constructor(native: NativeBinding) {
     this.#native = native;
   }
 
-  /** Collects once nothing has been asked for a while. */
+  /** A change begins, whose speed matters more than its memory. */
+  hold(): void {
+    this.stop();
+    preferSmallHeap(false);
+  }
+
+  /** Collects once nothing has been asked for a while; from then on the heap is kept small. */
   soon(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#now(), QUIET_MS).unref();
+    this.stop();
+    this.#timer = setTimeout(() => this.#afterChange(), QUIET_MS).unref();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
   }
 
-  #now(): void {
-    if (this.#collect === undefined) {
-      setFlagsFromString("--expose-gc");
-      setFlagsFromString("--compact-on-every-full-gc");
-      this.#collect = runInNewContext("gc") as () => void;
-    }
+  #afterChange(): void {
+    // How far the heap may grow before the next collection is decided at the end of this one.
+    preferSmallHeap(true);
     // What the first one frees, the second one takes out of pages that are half empty.
-    this.#collect();
+    this.#release();
+    this.#release();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  #look(): void {
+    if (getHeapStatistics().used_heap_size > this.#floor + ROOM) this.#release();
+  }
+
+  #release(): void {
+    this.#collect ??= collector();
     this.#collect();
     this.#native.releaseMemory();
+    this.#floor = getHeapStatistics().used_heap_size;
   }
+}
+
+function collector(): () => void {
+  setFlagsFromString("--expose-gc");
+  setFlagsFromString("--compact-on-every-full-gc");
+  return runInNewContext("gc") as () => void;
 }

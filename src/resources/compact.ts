@@ -26,8 +26,8 @@ export class Compactor {
     for (const name in fields) {
       const value = fields[name];
       if (typeof value !== "string" && typeof value !== "object") continue;
-      const small = name === "labels" && isEmpty(value) ? NO_LABELS : this.#small(value);
-      if (small !== value) fields[name] = small;
+      // Always: a text that takes less compares as the same.
+      fields[name] = name === "labels" && isEmpty(value) ? NO_LABELS : this.#small(value);
     }
   }
 
@@ -42,11 +42,9 @@ export class Compactor {
 
   #list(list: unknown[]): readonly unknown[] {
     if (list.length === 0) return NOTHING;
-    for (let i = 0; i < list.length; i++) {
-      const small = this.#small(list[i]);
-      if (small !== list[i]) list[i] = small;
-    }
-    return list.slice();
+    const small = list.slice();
+    for (let i = 0; i < small.length; i++) small[i] = this.#small(small[i]);
+    return small;
   }
 
   #text(text: string): string {

@@ -10,10 +10,13 @@ test("the built addon has every function of the binding, and is loaded once", ()
   const native = loadNative();
   expect(Object.keys(native).toSorted()).toEqual([
     "bindDatagram",
+    "boundMemory",
     "listInterfaces",
     "openConntrack",
     "openQueue",
     "receiveDatagram",
+    "releaseMemory",
+    "runProgram",
     "sendDatagram",
     "sendMarked",
     "tableDigest",
