@@ -60,7 +60,7 @@ describe("rampart restart", () => {
     await expectDropped(lab.client, IPV4.shield, 8081);
     rampart.writePolicy("more.yaml", allowPorts("more", "ingress", 8081));
     const said = await rampart.restart();
-    expect(said).toBe(`process ${await pid()} took over 1 queue from process ${before}\n`);
+    expect(said).toBe(`process ${await pid()} took over 2 queues from process ${before}\n`);
     for (const each of conversations) expect(await each.exchange("after")).toMatchObject({ line: "after" });
     await expectConnects(lab.client, IPV4.shield, 8081);
     await expectDropped(lab.client, IPV4.shield, DENIED);
@@ -85,7 +85,7 @@ describe("rampart restart", () => {
     for (const workers of [3, 1]) {
       changeSettings({ datapath: { workers } });
       await rampart.restart();
-      expect((await rampart.status())["queues"]).toHaveLength(workers);
+      expect((await rampart.status())["queues"]).toHaveLength(workers + 1);
       await expectConnects(lab.client, IPV4.shield, ALLOWED);
       await expectDropped(lab.client, IPV4.shield, DENIED);
     }
@@ -173,7 +173,7 @@ describe("systemctl restart, with the queues in the descriptor store", () => {
   test("`rampart restart` tells the service manager of the new main process, which can be restarted in turn", async () => {
     rampart = await startRampart(lab.shield, { policies, ...manage() });
     const said = await rampart.command(["restart"], { check: true });
-    expect(said.stdout).toMatch(/took over 1 queue/);
+    expect(said.stdout).toMatch(/took over 2 queues/);
     await restartServiceOften(rampart, 1, "SIGHUP");
     await expectConnects(lab.client, IPV4.shield, ALLOWED);
     await expectDropped(lab.client, IPV4.shield, DENIED);
@@ -181,10 +181,10 @@ describe("systemctl restart, with the queues in the descriptor store", () => {
 
   test("a queue that the settings name no more is let go", async () => {
     rampart = await startRampart(lab.shield, { policies, settings: { datapath: { workers: 2 } }, ...manage() });
-    await rampart.waitForOutput(/^stored rampart-queue-101$/m);
+    await rampart.waitForOutput(/^stored rampart-queue-102$/m);
     changeSettings({ datapath: { workers: 1 } });
     await restartServiceOften(rampart, 1, "SIGHUP");
-    await rampart.waitForOutput(/^removed rampart-queue-101$/m);
+    await rampart.waitForOutput(/^removed rampart-queue-102$/m);
     await expectConnects(lab.client, IPV4.shield, ALLOWED);
   });
 
