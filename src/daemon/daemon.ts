@@ -124,6 +124,7 @@ export class Daemon {
       enforcer: () => this.#enforcer,
       backend: settings.queue.backend,
       established: settings.established,
+      enforcing: () => this.#state.phase === "enforcing",
       onTaken: (pid) => {
         notifyService(this.#native, `MAINPID=${pid}`);
         setImmediate(() => void this.#leave(pid).catch(options.onFatal));
