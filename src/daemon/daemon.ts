@@ -155,6 +155,7 @@ export class Daemon {
       backend: settings.queue.backend,
       applying: () => this.#trial.underWay,
       established: settings.established,
+      enforcing: () => this.#state.phase === "enforcing",
       onTaken: (pid) => {
         notifyService(this.#native, `MAINPID=${pid}`);
         setImmediate(() => void this.#leave(pid).catch(options.onFatal));

@@ -30,6 +30,8 @@ export interface HandoverGivingOptions {
   readonly applying: () => boolean;
   /** As in the settings. */
   readonly established: string;
+  /** Whether a policy is in force. */
+  readonly enforcing: () => boolean;
   /** The new process enforces. */
   readonly onTaken: (pid: number) => void;
   /** This process shall stop, and then start its successor. */
@@ -65,14 +67,14 @@ export class HandoverGiving {
    */
   async restart(): Promise<{ readonly queues: number }> {
     const { backend, pool, applying, onStartAgain } = this.#options;
+    if (process.pid === 1) {
+      throw notRestarted("this is process 1 of its container: when it ends, so does every other", "restart the container");
+    }
     if (applying()) throw notRestarted(APPLYING, CONFIRM_FIRST);
     if (backend === "nfqueue") {
       if (isService()) throw notRestarted("queue.backend is nfqueue, whose queues cannot be handed over", SYSTEMCTL);
       setImmediate(onStartAgain);
       return { queues: 0 };
-    }
-    if (process.pid === 1) {
-      throw notRestarted("this is process 1 of its container: when it ends, so does every other", "restart the container");
     }
     if (this.#current !== undefined) throw notRestarted("another process is taking over already", "wait until it has");
     const taken = new Promise<true>((resolve) => {
@@ -89,6 +91,7 @@ export class HandoverGiving {
   async begin(params: unknown, stream: ControlStream): Promise<void> {
     const { backend, enforcer, pool, log } = this.#options;
     const pid = numberIn(params, "pid");
+    if (!this.#options.enforcing()) throw refused("the running daemon is starting or stopping", "try again");
     if (this.#current !== undefined) throw refused("another process is taking over already", "wait until it has");
     if (this.#options.applying()) throw refused(APPLYING, CONFIRM_FIRST);
     if (backend !== "native") {
