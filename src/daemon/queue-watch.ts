@@ -188,7 +188,8 @@ export class QueueWatch {
     }
     queue.missed++;
     queue.missedInRow++;
-    this.#options.onMissing();
+    // The hooks are verified every few seconds anyway; a busy host is not given more to do each round.
+    if (queue.missedInRow === 1) this.#options.onMissing();
     return false;
   }
 
