@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => lab.destroy());
 
 test("mixed traffic with reloads and restarts of every kind: no error", { timeout: 120_000 }, async () => {
-  const result = await soak(lab, { seconds: 6, restartSeconds: 0, restartEverySeconds: 1.5 });
+  const result = await soak(lab, { seconds: 6, restartSeconds: 0, restartEverySeconds: 1.5, leastSamples: 2 });
   expect(result.traffic.errors).toEqual([]);
   // Every kind of exchange has happened, over both families, in both directions.
   expect(Object.keys(result.traffic.counts)).toHaveLength(29);
