@@ -50,7 +50,7 @@ export class Compactor {
   #text(text: string): string {
     let known = this.#texts.get(text);
     if (known === undefined) {
-      known = Buffer.from(text).toString();
+      known = copy(text);
       this.#texts.set(known, known);
     }
     return known;
@@ -65,6 +65,12 @@ export class Compactor {
     this.#selectors.set(name, selector);
     return selector;
   }
+}
+
+/** Every code unit as it was, also where no valid text has it. */
+function copy(text: string): string {
+  const encoding = /^[\x00-\xff]*$/.test(text) ? "latin1" : "utf16le";
+  return Buffer.from(text, encoding).toString(encoding);
 }
 
 function isSelector(value: object): value is Selector {

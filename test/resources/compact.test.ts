@@ -15,6 +15,9 @@ describe("Compactor", () => {
       labels: Object.assign(Object.create(null) as object, { app: TEXT, tier: "x" }),
       order: undefined,
       none: null,
+      umlauts: "länger als dreizehn Zeichen",
+      halves: `a half of a pair \ud83d and no more`,
+      others: "длиннее тринадцати знаков",
       nets: [{ family: 4, value: 10n, prefix: 8 }],
       rules: [{ selector: parseSelector("a == 'b' && has(c)"), lists: [[], ["short", TEXT]], staged: false }],
     });
