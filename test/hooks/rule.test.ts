@@ -58,4 +58,10 @@ describe("the name of a rule", () => {
     }
     expect(ruleName("-p tcp -m tcp --dport 22 -j ACCEPT")).toBeUndefined();
   });
+
+  test("is read from a comment, too, where an earlier daemon's rule has one", () => {
+    const fastPath = "-m connmark --mark 0x100/0xff00 -m mark --mark 0x0/0x3000000 -m comment";
+    expect(ruleName(`${fastPath} --comment "rampart:fast-path" -j ACCEPT`)).toBe("fast-path");
+    expect(ruleName(`${fastPath} --comment rampart:fast-path -j ACCEPT`)).toBe("fast-path");
+  });
 });
