@@ -129,9 +129,9 @@ static uint32_t read_messages(struct queue *queue, uint32_t received, size_t *ve
   uint32_t count = 0;
   for (uint32_t i = 0; i < received; i++) {
     bool cut = queue->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
-    if (wake_is_answer(queue->batch.slab + i * queue->slot_size, queue->messages[i].msg_len)) continue;
     enum queue_message kind =
         queue_read_message(&queue->batch, count, i * queue->slot_size, queue->messages[i].msg_len);
+    if (kind == QUEUE_WAKE) continue;
     if (kind != QUEUE_REFUSED) note_order(queue, kind, count);
     if (kind == QUEUE_PACKET && !cut) {
       count++;
@@ -431,9 +431,10 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   napi_create_uint32(env, queue->wake.key, &wake_key);
   napi_set_named_property(env, object, "wakeKey", wake_key);
   js_set_method(env, object, "start", queue_start);
-  set_next_batch(env, object, queue);
   js_set_method(env, object, "send", queue_send);
   js_set_method(env, object, "stats", queue_stats);
   js_set_method(env, object, "close", queue_close);
+  /* The last: V8's profiler knows all functions of an addon by one name, that of the newest. */
+  set_next_batch(env, object, queue);
   return object;
 }
