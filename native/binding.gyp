@@ -22,6 +22,7 @@
         "src/javascript.c",
         "src/netlink.c",
         "src/queue.c",
+        "src/queue_batch.c",
         "src/queue_config.c",
         "src/queue_message.c",
         "src/ruleset_watch.c",

@@ -26,6 +26,7 @@
 #include "event_source.h"
 #include "javascript.h"
 #include "netlink.h"
+#include "queue_batch.h"
 #include "wake.h"
 
 #define VERDICT_HOLD 255
@@ -42,7 +43,7 @@ static const napi_type_tag QUEUE_TAG = {0x7f3a1c2e5b804d61, 0x9d0e6b7341fa2c58};
 struct queue {
   struct event_source source;
   struct wake wake;
-  /* Of nextBatch(): milliseconds a read waits, as set on the socket, and when the event loop has its turn, 0 after it. */
+  /* Of nextBatch(): milliseconds a read waits, as set on the socket; when the event loop has its turn, 0 after it. */
   uint32_t patience;
   uint64_t turn_end;
   /* The batch that nextBatch() returned: its messages, its packets, and the bytes of verdicts written before. */
@@ -341,31 +342,6 @@ static void on_free(struct event_source *source) {
   free(source);
 }
 
-static bool create_batch(napi_env env, struct queue *queue, napi_value *object) {
-  struct packet_batch *batch = &queue->batch;
-  size_t size = queue->options.batch;
-  if (napi_create_object(env, object) != napi_ok) return false;
-  batch->slab = js_set_typed_array(env, *object, "slab", napi_uint8_array, size * queue->slot_size);
-  batch->id = js_set_typed_array(env, *object, "id", napi_uint32_array, size);
-  batch->hook = js_set_typed_array(env, *object, "hook", napi_uint8_array, size);
-  batch->in_interface = js_set_typed_array(env, *object, "inInterface", napi_uint32_array, size);
-  batch->out_interface = js_set_typed_array(env, *object, "outInterface", napi_uint32_array, size);
-  batch->mark = js_set_typed_array(env, *object, "mark", napi_uint32_array, size);
-  batch->hardware_protocol = js_set_typed_array(env, *object, "hardwareProtocol", napi_uint16_array, size);
-  batch->offset = js_set_typed_array(env, *object, "offset", napi_uint32_array, size);
-  batch->length = js_set_typed_array(env, *object, "length", napi_uint32_array, size);
-  batch->original_length = js_set_typed_array(env, *object, "originalLength", napi_uint32_array, size);
-  batch->skb_info = js_set_typed_array(env, *object, "skbInfo", napi_uint32_array, size);
-  batch->uid = js_set_typed_array(env, *object, "uid", napi_uint32_array, size);
-  batch->verdict = js_set_typed_array(env, *object, "verdict", napi_uint8_array, size);
-  batch->verdict_mark = js_set_typed_array(env, *object, "verdictMark", napi_uint32_array, size);
-  if (napi_create_reference(env, *object, 1, &queue->batch_object) != napi_ok) return false;
-  return batch->slab != NULL && batch->id != NULL && batch->hook != NULL && batch->in_interface != NULL &&
-         batch->out_interface != NULL && batch->mark != NULL && batch->hardware_protocol != NULL &&
-         batch->offset != NULL && batch->length != NULL && batch->original_length != NULL &&
-         batch->skb_info != NULL && batch->uid != NULL && batch->verdict != NULL && batch->verdict_mark != NULL;
-}
-
 static void point_at_slots(struct queue *queue) {
   for (uint32_t i = 0; i < queue->options.batch; i++) {
     queue->slots[i] = (struct iovec){queue->batch.slab + i * queue->slot_size, queue->slot_size};
@@ -408,7 +384,8 @@ napi_value queue_open(napi_env env, napi_callback_info info) {
   queue->source.on_free = on_free;
   queue->options = read_options(env, options);
   queue->slot_size = (queue->options.copy_range + QUEUE_MESSAGE_OVERHEAD + 63) & ~(size_t)63;
-  if (!create_batch(env, queue, &batch_object)) {
+  if (!queue_create_batch(env, &queue->batch, queue->options.batch, queue->slot_size, &batch_object) ||
+      napi_create_reference(env, batch_object, 1, &queue->batch_object) != napi_ok) {
     event_source_close(&queue->source);
     return js_throw_errno(env, -ENOMEM, "nfqueue open");
   }
