@@ -8,8 +8,10 @@ import { cleanUp } from "./cleanup.mjs";
 import { daemon, flood } from "./queued.mjs";
 
 const FUNCTIONS = 10;
-/** Nothing to do, or in a system call of the addon: V8 cannot tell. */
+/** The thread has other things to do than packets. */
 const WAITING = "(idle)";
+/** What it calls that is no JavaScript is the addon, which waits for packets or is in a system call: V8 cannot tell. */
+const READER = "/thread-queue.js";
 /** The profiler's own start is in its first sample. */
 const PROFILER = "/path-profile.js";
 
@@ -35,7 +37,11 @@ function mostSelfTime({ nodes, samples, timeDeltas }) {
   // Callers come before what they call.
   for (const { id, callFrame, children = [] } of nodes) {
     if (callFrame.url.endsWith(PROFILER)) left.add(id);
-    if (left.has(id)) for (const child of children) left.add(child);
+    for (const child of children) {
+      const callee = byId.get(child);
+      const isAddon = callFrame.url.endsWith(READER) && callee.url === "" && !callee.functionName.startsWith("(");
+      if (left.has(id) || isAddon) left.add(child);
+    }
   }
   const times = new Map();
   let busy = 0;

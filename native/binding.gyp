@@ -25,6 +25,7 @@
         "src/netlink.c",
         "src/program.c",
         "src/queue.c",
+        "src/queue_batch.c",
         "src/queue_config.c",
         "src/queue_message.c",
         "src/ruleset_message.c",

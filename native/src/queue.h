@@ -59,6 +59,7 @@ struct packet_batch {
 enum queue_message {
   QUEUE_PACKET,       /* entry `index` is filled */
   QUEUE_REFUSED,      /* the kernel refused a verdict of ours */
+  QUEUE_WAKE,         /* its answer to a call of wakeQueue */
   QUEUE_UNUSABLE,     /* a packet whose bytes we do not have; its id is in entry `index` */
   QUEUE_UNRECOGNIZED, /* no packet can be named */
 };

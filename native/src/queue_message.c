@@ -6,11 +6,19 @@
 
 #define UNKNOWN_UID UINT32_MAX
 
+/* What the kernel answers to: a verdict, which it refused, or the message of wakeQueue, which asks for nothing. */
+static enum queue_message kind_of_answer(const struct nlmsghdr *message, size_t received) {
+  struct nlmsgerr answer;
+  if (received < NLMSG_LENGTH(sizeof answer)) return QUEUE_REFUSED;
+  memcpy(&answer, NLMSG_DATA(message), sizeof answer);
+  return answer.msg.nlmsg_type == NLMSG_NOOP ? QUEUE_WAKE : QUEUE_REFUSED;
+}
+
 enum queue_message queue_read_message(struct packet_batch *batch, uint32_t index, size_t start,
                                       size_t received) {
   const struct nlmsghdr *message = (const struct nlmsghdr *)(batch->slab + start);
   if (received < NLMSG_HDRLEN) return QUEUE_UNRECOGNIZED;
-  if (message->nlmsg_type == NLMSG_ERROR) return QUEUE_REFUSED;
+  if (message->nlmsg_type == NLMSG_ERROR) return kind_of_answer(message, received);
   if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)) return QUEUE_UNRECOGNIZED;
 
   struct attribute_walk walk = attributes_of(message, sizeof(struct nfgenmsg));

@@ -50,11 +50,3 @@ napi_value queue_wake(napi_env env, napi_callback_info info) {
   pthread_mutex_unlock(&lock);
   return NULL;
 }
-
-bool wake_is_answer(const void *message, uint32_t received) {
-  struct nlmsgerr error;
-  const struct nlmsghdr *header = message;
-  if (received < NLMSG_LENGTH(sizeof error) || header->nlmsg_type != NLMSG_ERROR) return false;
-  memcpy(&error, NLMSG_DATA(header), sizeof error);
-  return error.msg.nlmsg_type == NLMSG_NOOP;
-}

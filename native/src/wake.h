@@ -33,7 +33,4 @@ static inline bool wake_take(struct wake *wake) {
   return atomic_load_explicit(&wake->wanted, memory_order_relaxed) && atomic_exchange(&wake->wanted, false);
 }
 
-/* Whether `received` bytes are the kernel's answer to a call. */
-bool wake_is_answer(const void *message, uint32_t received);
-
 #endif
