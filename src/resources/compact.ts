@@ -69,7 +69,7 @@ export class Compactor {
 
 /** Every code unit as it was, also where no valid text has it. */
 function copy(text: string): string {
-  const encoding = /^[\x00-\xff]*$/.test(text) ? "latin1" : "utf16le";
+  const encoding = /[\u0100-\uffff]/.test(text) ? "utf16le" : "latin1";
   return Buffer.from(text, encoding).toString(encoding);
 }
 
