@@ -25,27 +25,22 @@ import { OwnCommands } from "../hooks/own-commands.ts";
 import { ipv6Support } from "../hooks/variant.ts";
 import { createRegistry } from "../metrics/registry.ts";
 import { MetricsServer } from "../metrics/server.ts";
-import type { NativeBinding, NativeInterfaceWatch } from "../native/binding.ts";
+import type { NativeBinding } from "../native/binding.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
 import { loadNative } from "../native/load.ts";
-import { formatWarning } from "../resources/diagnostics.ts";
 import { DEFAULT_FELIX_SETTINGS } from "../resources/felix-settings.ts";
-import type { LoadResult } from "../resources/load.ts";
 import { CpuProfile, type CpuProfileOptions } from "./cpu-profile.ts";
 import { DecisionLog } from "./decision-log.ts";
-import { type Enforced, Enforcer } from "./enforcer.ts";
-import { type Fallback, fallbacks } from "./fallback.ts";
+import { Enforcer } from "./enforcer.ts";
 import { HandoverGiving } from "./handover-giving.ts";
 import { HookGuard } from "./hook-guard.ts";
 import { HookWatch } from "./hook-watch.ts";
 import { LastGoodStore } from "./last-good-store.ts";
-import { reportLoad } from "./load-report.ts";
 import type { LogOutput } from "./log-output.ts";
 import { boundYoungGeneration } from "./memory-bounds.ts";
-import { MemoryRelease } from "./memory-release.ts";
 import { type MetricsSources, readMetrics } from "./metrics-source.ts";
 import { OverloadWatch } from "./overload-watch.ts";
-import { isPolicyFault } from "./policy-error.ts";
+import { PolicyChanges } from "./policy-changes.ts";
 import { FilePolicySource, type PolicySource } from "./policy-source.ts";
 import { poolSettings } from "./pool-settings.ts";
 import { programRunner } from "./program-runner.ts";
@@ -56,13 +51,10 @@ import { notifyService, watchdogTimeoutMs } from "./service-notify.ts";
 import { DaemonState } from "./state.ts";
 import { StagedDecisionLedger } from "./staged-decisions.ts";
 import { readStatus } from "./status.ts";
+import { Surroundings } from "./surroundings.ts";
 import { TapFeed } from "./tap-feed.ts";
-import { Trial } from "./trial.ts";
 import { trialHandlers } from "./trial-handlers.ts";
 import { UnreadPackets } from "./unread-packets.ts";
-
-const OUTPUT_NAT_INTERVAL_MS = 5000;
-const INTERFACE_SETTLE_MS = 20;
 
 export interface DaemonOptions {
   /** Where the log is written. */
@@ -83,7 +75,7 @@ export class Daemon {
   readonly #source: PolicySource;
   readonly #state: DaemonState;
   readonly #lastGood: LastGoodStore;
-  readonly #trial: Trial;
+  readonly #policy: PolicyChanges;
   readonly #ledger = new RuleHitLedger();
   readonly #staged = new StagedDecisionLedger();
   readonly #pool: WorkerPool;
@@ -96,15 +88,12 @@ export class Daemon {
   #profile: CpuProfile | undefined;
   #unread: UnreadPackets | undefined;
   #overload: OverloadWatch | undefined;
-  #watch: NativeInterfaceWatch | undefined;
   readonly #ownCommands: OwnCommands;
   readonly #guard: HookGuard;
   #hookWatch: HookWatch | undefined;
-  readonly #memory: MemoryRelease;
   readonly #nonce = canaryNonce();
   #queueWatch: QueueWatch | undefined;
-  readonly #timers: NodeJS.Timeout[] = [];
-  #interfaceTimer: NodeJS.Timeout | undefined;
+  readonly #surroundings: Surroundings;
   /** Policy files changed while we started. */
   #changedAtStart = false;
   readonly #options: DaemonOptions;
@@ -116,7 +105,6 @@ export class Daemon {
     this.#settings = settings;
     this.#log = log;
     this.#native = loadNative();
-    this.#memory = new MemoryRelease(this.#native);
     this.#ownCommands = new OwnCommands(programRunner(this.#native));
     this.#marks = new MarkLayout(settings.marks);
     this.#source = new FilePolicySource(settings.policy);
@@ -125,25 +113,32 @@ export class Daemon {
       directory: settings.stateDirectory,
       onFailure: (error) => this.#warn(error.code, formatError(error)),
     });
-    this.#trial = new Trial({
-      state: this.#state,
+    this.#policy = new PolicyChanges({
+      settings,
       log,
+      native: this.#native,
       source: this.#source,
+      state: this.#state,
       lastGood: this.#lastGood,
       enforcer: () => this.#enforcer,
-      enforce: (loaded, reason) => this.#bringIntoForce(loaded, reason),
-      reloadFiles: () => void this.reload("files"),
+      takingOver: () => this.#sockets.takingOver,
     });
     this.#guard = new HookGuard({
       log,
       state: this.#state,
       repair: async (onFound) => this.#hookWatch?.during(() => this.#enforcer.repairHooks(onFound)),
     });
+    this.#surroundings = new Surroundings({
+      native: this.#native,
+      log,
+      state: this.#state,
+      enforcer: () => this.#enforcer,
+    });
     this.#pool = new WorkerPool({
       ...poolSettings(settings),
       canaryNonce: this.#nonce,
       recordAccepted: log.isLevelEnabled("debug"),
-      onUnknownInterface: () => this.#interfacesChanged(),
+      onUnknownInterface: () => this.#surroundings.interfacesChanged(),
       onFatal: options.onFatal,
     });
     this.#sockets = new QueueSockets({ native: this.#native, log, pool: this.#pool, settings });
@@ -153,7 +148,7 @@ export class Daemon {
       pool: this.#pool,
       enforcer: () => this.#enforcer,
       backend: settings.queue.backend,
-      applying: () => this.#trial.underWay,
+      applying: () => this.#policy.trial.underWay,
       established: settings.established,
       enforcing: () => this.#state.phase === "enforcing",
       onTaken: (pid) => {
@@ -169,21 +164,19 @@ export class Daemon {
     try {
       // Before the first load, so that no change falls between the two.
       if (this.#settings.policy.watch) await this.#watchFiles();
-      this.#trial.open();
-      const loaded = this.#source.load();
-      reportLoad(this.#log, loaded);
+      const loaded = this.#policy.loadFirst();
       if (this.#options.takeover) await this.#sockets.beginTakeover();
       await this.#open();
-      const errors = await this.#enforceAtStart(loaded);
-      if (errors.length > 0) await this.#enforceFallback(errors);
+      await this.#policy.start(loaded);
       await this.#succeed();
     } catch (error) {
       await this.#closeEverything();
       throw error;
     }
-    this.#follow();
+    this.#surroundings.follow();
+    this.#watchQueues();
     this.#state.phase = "enforcing";
-    this.#releaseMemory();
+    this.#policy.releaseMemory();
     notifyService(this.#native, "READY=1");
     this.#sockets.keep();
     const { generation, inForce } = this.#state;
@@ -196,38 +189,8 @@ export class Daemon {
   }
 
   /** Loads the policy again; a set with errors changes nothing. Resolves to what was wrong with it. */
-  async reload(reason: string): Promise<readonly RampartError[]> {
-    this.#memory.hold();
-    try {
-      return await this.#trial.reload(reason, () => this.#reload(reason));
-    } finally {
-      this.#releaseMemory();
-    }
-  }
-
-  async #reload(reason: string): Promise<readonly RampartError[]> {
-    const loaded = this.#source.load();
-    reportLoad(this.#log, loaded);
-    const errors = this.#trial.objections(loaded, reason);
-    if (errors === "same") {
-      this.#state.filesAgain();
-      return [];
-    }
-    if (errors.length > 0) {
-      this.#state.reloadFailed(errors.map(formatError));
-      this.#log.error({ reason, errors: errors.length }, "policy not changed: the new files have errors");
-      return errors;
-    }
-    try {
-      await this.#enforce(loaded, reason);
-      return [];
-    } catch (error) {
-      const known =
-        error instanceof RampartError ? error : new RampartError("RAMPART_E_RELOAD", String(error), { cause: error });
-      this.#state.reloadFailed([formatError(known)]);
-      this.#log.error({ reason, code: known.code, err: error }, `policy not changed: ${known.message}`);
-      return [known];
-    }
+  reload(reason: string): Promise<readonly RampartError[]> {
+    return this.#policy.reload(reason);
   }
 
   /** Before `start`: have the packet path profiled once the policy is in force. @throws RAMPART_E_CPU_PROFILE */
@@ -276,7 +239,7 @@ export class Daemon {
         "handover.queues": (params) => this.#giving.queues(params),
         "handover.done": () => this.#giving.done(),
         ...trialHandlers({
-          trial: this.#trial,
+          trial: this.#policy.trial,
           settings: this.#settings,
           native: this.#native,
           pool: this.#pool,
@@ -369,84 +332,6 @@ export class Daemon {
     }
   }
 
-  /** Resolves to what is wrong with the policy files. @throws where they are not at fault. */
-  async #enforceAtStart(loaded: LoadResult): Promise<readonly RampartError[]> {
-    const errors = this.#trial.objections(loaded, "start");
-    const [first] = errors === "same" ? [] : errors;
-    if (first !== undefined && this.#sockets.takingOver) {
-      throw new RampartError("RAMPART_E_HANDOVER", `the policy files may not come into force: ${formatError(first)}`, {
-        hint: "the daemon that runs goes on with the policy it has",
-      });
-    }
-    if (first !== undefined && errors !== "same") return errors;
-    try {
-      await this.#enforce(loaded, "start");
-      return [];
-    } catch (error) {
-      if (!isPolicyFault(error) || this.#sockets.takingOver) throw error;
-      this.#log.error({ code: error.code }, formatError(error));
-      return [error];
-    }
-  }
-
-  async #enforceFallback(errors: readonly RampartError[]): Promise<void> {
-    const candidates = await fallbacks(this.#settings, this.#lastGood, this.#log);
-    const last = candidates.at(-1);
-    for (const candidate of candidates) {
-      // A reload may have found the files mended meanwhile.
-      if (this.#enforcer.current !== undefined) return;
-      try {
-        await this.#fallBack(candidate, errors);
-        return;
-      } catch (error) {
-        if (candidate === last || !isPolicyFault(error)) throw error;
-        this.#log.error({ code: error.code }, `the last good set cannot be enforced: ${formatError(error)}`);
-      }
-    }
-  }
-
-  async #fallBack({ inForce, loaded, spare, message }: Fallback, errors: readonly RampartError[]): Promise<void> {
-    reportLoad(this.#log, loaded);
-    const enforced = await this.#enforcer.enforce(loaded.resources, { spare });
-    if (inForce.source === "last-good") this.#lastGood.adopt();
-    this.#state.fellBack(enforced, inForce, this.#warningsOf(loaded, enforced), errors.map(formatError));
-    this.#log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: this.#state.generation }, message);
-  }
-
-  async #enforce(loaded: LoadResult, reason: string): Promise<void> {
-    await this.#bringIntoForce(loaded, reason);
-    this.#lastGood.save(this.#source.textsOf(loaded));
-  }
-
-  async #bringIntoForce(loaded: LoadResult, reason: string): Promise<void> {
-    const began = performance.now();
-    const enforced = await this.#enforcer.enforce(loaded.resources);
-    const durationMs = Math.round((performance.now() - began) * 10) / 10;
-    this.#state.enforced(enforced, durationMs, this.#warningsOf(loaded, enforced));
-    this.#log.info(
-      { reason, generation: this.#state.generation, policies: loaded.resources.policies.length, durationMs },
-      "policy in force",
-    );
-    this.#releaseMemory();
-  }
-
-  #releaseMemory(): void {
-    // The npm package's queue is read in this thread, which must not pause.
-    if (this.#settings.queue.backend !== "native") return;
-    this.#memory.soon();
-    // Until then the texts of all files are in memory.
-    void this.#lastGood.settled().then(() => this.#memory.soon());
-  }
-
-  /** All of them, those of the endpoints logged. */
-  #warningsOf(loaded: LoadResult, enforced: Enforced): string[] {
-    for (const warning of enforced.scope.choice.warnings) this.#log.warn({ code: "RAMPART_W_ENDPOINT" }, warning);
-    for (const { endpoint, reason: why } of enforced.scope.choice.inactive) {
-      this.#log.warn({ code: "RAMPART_W_ENDPOINT_INACTIVE", endpoint: endpoint.name }, why);
-    }
-    return [...loaded.warnings.map(formatWarning), ...enforced.scope.choice.warnings];
-  }
-
   #watchFiles(): Promise<void> {
     return this.#source.watch(
       () => {
@@ -455,13 +340,6 @@ export class Daemon {
       },
       (error) => this.#log.error({ err: error }, "cannot watch the policy files; reload with SIGHUP"),
     );
-  }
-
-  /** From here on interfaces are watched too. */
-  #follow(): void {
-    this.#watch = this.#native.watchInterfaces(() => this.#interfacesChanged());
-    this.#timers.push(setInterval(() => void this.#followOutputNat(), OUTPUT_NAT_INTERVAL_MS));
-    this.#watchQueues();
   }
 
   #watchQueues(): void {
@@ -491,32 +369,6 @@ export class Daemon {
     watch.start();
   }
 
-  #interfacesChanged(): void {
-    if (this.#interfaceTimer !== undefined) return;
-    this.#interfaceTimer = setTimeout(() => {
-      this.#interfaceTimer = undefined;
-      this.#enforcer.followInterfaces().then(
-        (changed) => {
-          const current = this.#enforcer.current;
-          if (!changed || current === undefined) return;
-          this.#state.followed(current);
-          this.#log.info({ generation: this.#state.generation }, "interfaces changed; endpoints chosen again");
-        },
-        (error: unknown) => this.#log.error({ err: error }, "could not follow a change of interfaces"),
-      );
-    }, INTERFACE_SETTLE_MS);
-  }
-
-  async #followOutputNat(): Promise<void> {
-    try {
-      if (await this.#enforcer.followOutputNat()) {
-        this.#log.info("another program has begun to DNAT local packets; they are judged in POSTROUTING from now on");
-      }
-    } catch (error) {
-      this.#log.error({ err: error }, "could not look for DNAT of local packets");
-    }
-  }
-
   #sources(): MetricsSources {
     return {
       state: this.#state,
@@ -528,7 +380,7 @@ export class Daemon {
       tap: this.#tap,
       lastGood: this.#lastGood,
       guard: this.#guard,
-      trial: this.#trial,
+      trial: this.#policy.trial,
       watched: this.#queueWatch?.queues ?? [],
       unread: this.#unread,
       output: this.#options.output,
@@ -540,15 +392,12 @@ export class Daemon {
   }
 
   async #closeEverything(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
     this.#queueWatch?.stop();
     this.#overload?.stop();
-    this.#trial.stop();
+    this.#policy.stop();
     this.#hookWatch?.stop();
     this.#guard.stop();
-    clearTimeout(this.#interfaceTimer);
-    this.#memory.stop();
-    this.#watch?.close();
+    this.#surroundings.stop();
     await this.#source.close();
     await this.#enforcer?.settled();
     this.#tap?.stop();
