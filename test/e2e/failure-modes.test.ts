@@ -48,7 +48,10 @@ afterAll(() => lab.destroy());
 async function overrun(): Promise<void> {
   await rampart.signal("SIGSTOP");
   for (const { shield } of FAMILIES) {
-    await lab.client.run([process.execPath, "-e", FLOOD, shield, "8081", String(4 * QUEUE_LENGTH)], { check: true });
+    // The second lane takes what goes to a closed port.
+    for (const port of ["8080", "8081"]) {
+      await lab.client.run([process.execPath, "-e", FLOOD, shield, port, String(4 * QUEUE_LENGTH)], { check: true });
+    }
   }
 }
 
@@ -99,7 +102,11 @@ const ROWS: readonly Row[] = [
 
 describe.each([false, true])("failOpen: %s", (failOpen) => {
   beforeEach(async () => {
-    const settings = { queue: { failOpen, maxLength: QUEUE_LENGTH }, datapath: { workers: 1 } };
+    const settings = {
+      queue: { failOpen, maxLength: QUEUE_LENGTH },
+      overload: { queueLength: QUEUE_LENGTH },
+      datapath: { workers: 1 },
+    };
     rampart = await startRampart(lab.shield, { policies: { "policy.yaml": POLICY }, settings });
     established = [];
     for (const { shield, client } of FAMILIES) {
