@@ -54,6 +54,7 @@ test("the packet path is profiled for the time asked, and the daemon goes on", a
 test("with several workers each has its file, and a stop writes what there is", async () => {
   const settings = { queue: { backend: "native" }, datapath: { workers: 2 } };
   rampart = await startRampart(lab.shield, { policies, settings, args: ["--profile", join(folder, "two.cpuprofile")] });
+  await rampart.waitForLog("the start of the profile", ({ msg }) => msg?.startsWith("profiling") === true, 20_000);
   // A profile is made of samples: one packet is too short to be sure of one.
   for (let n = 0; n < PACKETS; n++) expect(await udpEcho(lab.client, shield, 8080, { timeoutMs: 4000 })).toBe("answered");
   await rampart.signal("SIGTERM");
