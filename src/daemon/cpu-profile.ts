@@ -10,7 +10,7 @@ import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { RampartError } from "../errors/rampart-error.ts";
 
 export interface CpuProfileOptions {
-  /** Relative to the working directory. With several queues each has its own, with the queue's number in its name. */
+  /** Relative to the working directory. It is the first queue's; each other queue has its own, with the queue's number in its name. */
   readonly file: string;
   readonly seconds: number;
 }
@@ -51,8 +51,8 @@ export class CpuProfile {
     this.#timer = undefined;
     try {
       const profiles = await this.#pool.endProfile();
-      for (const { queue, json } of profiles) {
-        const file = profiles.length === 1 ? this.#file : withQueue(this.#file, queue);
+      for (const [i, { queue, json }] of profiles.entries()) {
+        const file = i === 0 ? this.#file : withQueue(this.#file, queue);
         writeFileSync(file, json);
         this.#log.info({ queue, file }, "profile written; Chrome DevTools and speedscope.app open it");
       }

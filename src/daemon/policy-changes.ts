@@ -82,25 +82,26 @@ export class PolicyChanges {
 
   async #reload(reason: string): Promise<readonly RampartError[]> {
     const { log, source, state } = this.#options;
+    const readAt = new Date();
     const loaded = source.load();
     reportLoad(log, loaded);
     const errors = this.trial.objections(loaded, reason);
     if (errors === "same") {
-      state.filesAgain();
+      state.filesAgain(readAt);
       return [];
     }
     if (errors.length > 0) {
-      state.reloadFailed(errors.map(formatError));
+      state.reloadFailed(errors.map(formatError), readAt);
       log.error({ reason, errors: errors.length }, "policy not changed: the new files have errors");
       return errors;
     }
     try {
-      await this.#enforce(loaded, reason);
+      await this.#enforce(loaded, reason, readAt);
       return [];
     } catch (error) {
       const known =
         error instanceof RampartError ? error : new RampartError("RAMPART_E_RELOAD", String(error), { cause: error });
-      state.reloadFailed([formatError(known)]);
+      state.reloadFailed([formatError(known)], readAt);
       log.error({ reason, code: known.code, err: error }, `policy not changed: ${known.message}`);
       return [known];
     }
@@ -152,18 +153,18 @@ export class PolicyChanges {
     log.error({ code: "RAMPART_E_POLICY", errors: errors.length, generation: state.generation }, message);
   }
 
-  async #enforce(loaded: LoadResult, reason: string): Promise<void> {
+  async #enforce(loaded: LoadResult, reason: string, readAt?: Date): Promise<void> {
     const { source, lastGood } = this.#options;
-    await this.#bringIntoForce(loaded, reason);
+    await this.#bringIntoForce(loaded, reason, readAt);
     lastGood.save(source.textsOf(loaded));
   }
 
-  async #bringIntoForce(loaded: LoadResult, reason: string): Promise<void> {
+  async #bringIntoForce(loaded: LoadResult, reason: string, readAt?: Date): Promise<void> {
     const { log, state } = this.#options;
     const began = performance.now();
     const enforced = await this.#options.enforcer().enforce(loaded.resources);
     const durationMs = Math.round((performance.now() - began) * 10) / 10;
-    state.enforced(enforced, durationMs, this.#warningsOf(loaded, enforced));
+    state.enforced(enforced, durationMs, this.#warningsOf(loaded, enforced), readAt);
     log.info(
       { reason, generation: state.generation, policies: loaded.resources.policies.length, durationMs },
       "policy in force",

@@ -64,9 +64,10 @@ export class DaemonState {
     return (performance.now() - this.#began) / 1000;
   }
 
-  enforced(enforced: Enforced, durationMs: number, warnings: readonly string[]): void {
+  /** `readAt` is when reading the set began: what was written later is not in it. */
+  enforced(enforced: Enforced, durationMs: number, warnings: readonly string[], readAt = new Date()): void {
     this.#warnings = warnings;
-    this.#lastReload = { at: new Date().toISOString(), ok: true, durationMs, errors: [] };
+    this.#lastReload = { at: readAt.toISOString(), ok: true, durationMs, errors: [] };
     this.#reloads.ok++;
     this.#inForce = { source: "files" };
     this.followed(enforced);
@@ -81,9 +82,9 @@ export class DaemonState {
   }
 
   /** The policy files were read and hold what is in force. */
-  filesAgain(): void {
+  filesAgain(readAt = new Date()): void {
     this.#inForce = { source: "files" };
-    this.#lastReload = { at: new Date().toISOString(), ok: true, durationMs: 0, errors: [] };
+    this.#lastReload = { at: readAt.toISOString(), ok: true, durationMs: 0, errors: [] };
   }
 
   /** The same policies, on other interfaces perhaps. */
@@ -99,8 +100,8 @@ export class DaemonState {
     }));
   }
 
-  reloadFailed(errors: readonly string[]): void {
-    this.#lastReload = { at: new Date().toISOString(), ok: false, durationMs: 0, errors: [...errors] };
+  reloadFailed(errors: readonly string[], readAt = new Date()): void {
+    this.#lastReload = { at: readAt.toISOString(), ok: false, durationMs: 0, errors: [...errors] };
     this.#reloads.failed++;
   }
 

@@ -59,7 +59,7 @@ test("with several workers each has its file, and a stop writes what there is", 
   for (let n = 0; n < PACKETS; n++) expect(await udpEcho(lab.client, shield, 8080, { timeoutMs: 4000 })).toBe("answered");
   await rampart.signal("SIGTERM");
   expect((await rampart.exited()).code).toBe(0);
-  const profiles = [100, 101].map((queue) => read(join(folder, `two-queue${queue}.cpuprofile`)));
+  const profiles = ["two", "two-queue101"].map((name) => read(join(folder, `${name}.cpuprofile`)));
   for (const { samples } of profiles) expect(samples.length).toBeGreaterThan(0);
   // One of the two threads judged the datagrams, and nothing but the path ran in either.
   const files = profiles.flatMap(({ nodes }) => nodes.map(({ callFrame }) => callFrame.url));

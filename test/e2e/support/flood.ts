@@ -31,7 +31,12 @@ const ATTACKERS = ["10.78.0.0/24", "198.18.0.0/15"];
 /** Where the daemon's queues are: its one worker's, and the second lane. */
 const FIRST_QUEUE = "100";
 export const SECOND_LANE = "101";
-export const ONE_WORKER = { datapath: { workers: 1, offload: "connmark" }, queue: { backend: "native" } };
+/** Without canaries, so that all the kernel counts is the test's. */
+export const ONE_WORKER = {
+  datapath: { workers: 1, offload: "connmark" },
+  queue: { backend: "native" },
+  watchdog: { canary: false },
+};
 
 export const POLICIES = {
   "endpoints.yaml": ETH0 + hostEndpoint("shield-eth1", { interfaceName: "eth1" }),
