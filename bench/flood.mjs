@@ -98,7 +98,7 @@ async function daemon() {
       allowPolicy(protocol, port, false, `allow-${port}`),
     ),
   ];
-  await protect(lab, documents, { wrapper: SERVER_CORE });
+  await protect(lab, documents, { wrapper: SERVER_CORE, settings: { overload: {} } });
   return { lab };
 }
 

@@ -43,12 +43,15 @@ export async function routerLab() {
   return { client, host, server, address: "10.91.0.2", observer: await observer(server) };
 }
 
+/** One sender of the bench stands for many, who would not take the second lane. */
+const SENDER_FOR_MANY = { sourcePerSecond: 1_000_000, destinationPerSecond: 1_000_000 };
+
 /** The real daemon on the lab's host with these policy documents; resolves when it enforces. */
 export async function protect(lab, documents, { wrapper = [], settings = {}, args = [] } = {}) {
   const rampart = new RampartProcess(lab.host, {
     policies: { "policy.yaml": documents.join("\n---\n") },
     wrapper,
-    settings,
+    settings: { overload: SENDER_FOR_MANY, ...settings },
     args,
   });
   onCleanUp(() => rampart.stop());

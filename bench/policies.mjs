@@ -22,6 +22,16 @@ export function allowPolicy(protocol, port, applyOnForward = false, name = "the-
   });
 }
 
+/** Allows the protocol from these networks, to any port. */
+export function allowFrom(protocol, nets) {
+  return document("GlobalNetworkPolicy", "the-one-for-others", {
+    order: 1_000_000,
+    selector: SELECTOR,
+    types: ["Ingress"],
+    ingress: [{ action: "Allow", protocol, source: { nets } }],
+  });
+}
+
 /** Denies the port to these networks, before everything else. */
 export function denyPolicy(protocol, port, nets) {
   return document("GlobalNetworkPolicy", "the-one-that-denies", {
