@@ -22,6 +22,8 @@ import { reload } from "./reload.ts";
 const FIRST_PORT = 12_000;
 const KEPT_PORT = 8080;
 const SILENCE_MS = 500;
+/** More are refused. */
+const PORTS_OF_A_RULE = 50;
 
 interface Idle {
   readonly port: number;
@@ -42,8 +44,13 @@ export async function generationRound(lab: Lab, connectionMask: number): Promise
   const ports = Array.from({ length: maxGeneration }, (_, index) => FIRST_PORT + index);
   let changes = 0;
   // A port that nobody uses makes every set another one.
-  const allowed = (...open: readonly number[]): string =>
-    ETH0 + allowPorts("open", "ingress", KEPT_PORT, ...open, 30_000 + changes++);
+  const allowed = (...open: readonly number[]): string => {
+    const all = [KEPT_PORT, ...open, 30_000 + changes++];
+    const policies = Array.from({ length: Math.ceil(all.length / PORTS_OF_A_RULE) }, (_, i) =>
+      allowPorts(`open-${i}`, "ingress", ...all.slice(i * PORTS_OF_A_RULE, (i + 1) * PORTS_OF_A_RULE)),
+    );
+    return ETH0 + policies.join("");
+  };
   const rampart = await startRampart(lab.shield, {
     policies: { "policy.yaml": allowed(...ports) },
     settings: { policy: { watch: false }, marks: { connection: connectionMask } },
