@@ -40,21 +40,21 @@ test("is which of them each pod's own policy would cut, and how many nobody can 
   const dnat = ["-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", NODE_ADDRESS[4], "--dport", "5000"];
   await lab.node.run(["iptables", ...dnat, "-j", "DNAT", "--to-destination", `${WEB.ipv4}:4000`], { check: true });
   const open = [
-    await openTcp(lab.ext, WEB.ipv4, 4000, { sourcePort: 40_001 }),
-    await openTcp(lab.ext, WEB.ipv6, 4000, { sourcePort: 40_002 }),
-    await openTcp(lab.pod("default/peer"), WEB.ipv4, 4000, { sourcePort: 40_003 }),
-    await openTcp(lab.node, WEB.ipv4, 4000, { sourcePort: 40_004 }),
-    await openTcp(lab.pod("default/web"), EXT_ADDRESS[4], 4000, { sourcePort: 40_005 }),
-    await openTcp(lab.ext, NODE_ADDRESS[4], 5000, { sourcePort: 40_006 }),
+    await openTcp(lab.ext, WEB.ipv4, 4000, { sourcePort: 21_001 }),
+    await openTcp(lab.ext, WEB.ipv6, 4000, { sourcePort: 21_002 }),
+    await openTcp(lab.pod("default/peer"), WEB.ipv4, 4000, { sourcePort: 21_003 }),
+    await openTcp(lab.node, WEB.ipv4, 4000, { sourcePort: 21_004 }),
+    await openTcp(lab.pod("default/web"), EXT_ADDRESS[4], 4000, { sourcePort: 21_005 }),
+    await openTcp(lab.ext, NODE_ADDRESS[4], 5000, { sourcePort: 21_006 }),
   ];
   const { stdout } = await rampart.command(["diff", candidate, "--json"], { check: true });
   const { changes, forecast } = JSON.parse(stdout) as ApplyPlan;
   expect(changes).toMatchObject([{ change: "changed", kind: "NetworkPolicy", namespace: "default", name: "web", tier: "default" }]);
   const cut = { protocol: "tcp", destinationPort: 4000, endpoint: "default/web", by: "end of tier default" };
   expect(forecast?.listed.toSorted((a, b) => (a.sourcePort ?? 0) - (b.sourcePort ?? 0))).toEqual([
-    { ...cut, source: EXT_ADDRESS[4], sourcePort: 40_001, destination: WEB.ipv4 },
-    { ...cut, source: EXT_ADDRESS[6], sourcePort: 40_002, destination: WEB.ipv6 },
-    { ...cut, source: PEER.ipv4, sourcePort: 40_003, destination: WEB.ipv4 },
+    { ...cut, source: EXT_ADDRESS[4], sourcePort: 21_001, destination: WEB.ipv4 },
+    { ...cut, source: EXT_ADDRESS[6], sourcePort: 21_002, destination: WEB.ipv6 },
+    { ...cut, source: PEER.ipv4, sourcePort: 21_003, destination: WEB.ipv4 },
   ]);
   expect(forecast).toMatchObject({ cut: 3, unsure: 0, translated: 1 });
 

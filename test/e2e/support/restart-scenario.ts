@@ -63,7 +63,7 @@ export async function underTraffic(
 export function expectNothingUnjudged({ flow, deniedConnected, deniedRefused, udpArrived, ...sent }: Traffic): void {
   expect(flow).toMatchObject({ echoed: flow.sent, disorder: 0, broken: 0 });
   expect({ deniedConnected, deniedRefused, udpArrived }).toEqual({ deniedConnected: 0, deniedRefused: 0, udpArrived: 0 });
-  expect(Math.min(sent.deniedTried, sent.udpSent, flow.sent)).toBeGreaterThan(20);
+  expect(Math.min(sent.deniedTried, sent.udpSent, flow.sent)).toBeGreaterThan(5);
 }
 
 /** And of a restart that makes packets wait: no connection was refused or given up. */
