@@ -88,7 +88,7 @@ const fileSchema = z.strictObject({
 
 /**
  * Either the file, or every reason why it cannot be used: RAMPART_E_CASES, RAMPART_E_QUESTION, and those of reading
- * any file (RAMPART_E_FILE_*, RAMPART_E_YAML_*).
+ * any file (RAMPART_E_FILE_MISSING, RAMPART_E_FILE_READ, RAMPART_E_YAML_SYNTAX, RAMPART_E_YAML_LIMIT).
  */
 export function readCasesFile(file: string): CasesFile | readonly RampartError[] {
   const diagnostics = new Diagnostics(DEFAULT_LIMITS.errors, DEFAULT_LIMITS.warnings);
