@@ -17,6 +17,7 @@ NAPI_MODULE_INIT() {
   js_set_method(env, exports, "sendDatagram", datagram_send);
   js_set_method(env, exports, "boundMemory", memory_bound);
   js_set_method(env, exports, "releaseMemory", memory_release);
+  js_set_method(env, exports, "releasePages", memory_release_pages);
   js_set_method(env, exports, "runProgram", program_run);
   js_set_method(env, exports, "bindDatagram", datagram_bind);
   js_set_method(env, exports, "receiveDatagram", datagram_receive);

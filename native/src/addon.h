@@ -14,6 +14,7 @@ napi_value table_digest(napi_env env, napi_callback_info info);
 napi_value datagram_send(napi_env env, napi_callback_info info);
 napi_value memory_bound(napi_env env, napi_callback_info info);
 napi_value memory_release(napi_env env, napi_callback_info info);
+napi_value memory_release_pages(napi_env env, napi_callback_info info);
 napi_value program_run(napi_env env, napi_callback_info info);
 napi_value datagram_bind(napi_env env, napi_callback_info info);
 napi_value datagram_receive(napi_env env, napi_callback_info info);

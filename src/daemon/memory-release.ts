@@ -7,6 +7,7 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { NativeBinding } from "../native/binding.ts";
+import { sharedBlocks } from "../tables/shared-arrays.ts";
 import { preferSmallHeap } from "./memory-bounds.ts";
 
 /** After a change, when its garbage is old enough to be found and no other change followed. */
@@ -14,11 +15,16 @@ const QUIET_MS = 1000;
 const LOOK_MS = 10_000;
 /** Bytes that may gather before it is worth a pause. */
 const ROOM = 8 * 1024 * 1024;
+/** The same, of tables, while one change follows another and nothing else is given back. */
+const TABLES_ROOM = 16 * 1024 * 1024;
+/** What a collection found is told a little later. */
+const FOUND_MS = 100;
 
 export class MemoryRelease {
   readonly #native: NativeBinding;
   #timer: NodeJS.Timeout | undefined;
   #looking: NodeJS.Timeout | undefined;
+  #found: NodeJS.Timeout | undefined;
   #collect: (() => void) | undefined;
   /** Bytes in use after the last collection. */
   #floor = 0;
@@ -36,12 +42,14 @@ export class MemoryRelease {
   /** Collects once nothing has been asked for a while; from then on the heap is kept small. */
   soon(): void {
     this.stop();
+    if (sharedBlocks.fresh > TABLES_ROOM) this.#collectGarbage();
     this.#timer = setTimeout(() => this.#afterChange(), QUIET_MS).unref();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
+    clearTimeout(this.#found);
   }
 
   #afterChange(): void {
@@ -50,18 +58,30 @@ export class MemoryRelease {
     // What the first one frees, the second one takes out of pages that are half empty.
     this.#release();
     this.#release();
+    this.#found = setTimeout(() => this.#releaseBlocks(), FOUND_MS).unref();
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   #look(): void {
+    this.#releaseBlocks();
     if (getHeapStatistics().used_heap_size > this.#floor + ROOM) this.#release();
   }
 
   #release(): void {
-    this.#collect ??= collector();
-    this.#collect();
+    this.#collectGarbage();
     this.#native.releaseMemory();
     this.#floor = getHeapStatistics().used_heap_size;
+  }
+
+  /** Tables that are not in force any more are found by it, too. */
+  #collectGarbage(): void {
+    this.#collect ??= collector();
+    this.#collect();
+    sharedBlocks.settle();
+  }
+
+  #releaseBlocks(): void {
+    sharedBlocks.releasePages((bytes) => this.#native.releasePages(bytes));
   }
 }
 

@@ -7,6 +7,7 @@ import { readConntrackUsage } from "../metrics/conntrack-usage.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import { readKernelQueues } from "../native/kernel-queues.ts";
 import { parseFailureNames } from "../packet/failure.ts";
+import { sharedBlocks } from "../tables/shared-arrays.ts";
 import { hookAlarms, type HookGuard } from "./hook-guard.ts";
 import type { LastGoodStore } from "./last-good-store.ts";
 import type { WatchedQueue } from "./queue-watch.ts";
@@ -60,6 +61,7 @@ export async function readMetrics(sources: MetricsSources): Promise<MetricsSnaps
     })),
     canaries: watched,
     returned: sum("returned"),
+    tables: { used: sharedBlocks.total - sharedBlocks.free, free: sharedBlocks.free },
     flows: { active: sum("flows"), capacity: sum("flowCapacity"), evicted: sum("flowsEvicted") },
     connections: connectionStages.map((stage) => ({
       stage,

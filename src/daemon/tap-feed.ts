@@ -31,7 +31,7 @@ export class TapFeed {
   #setActive(active: boolean): void {
     clearInterval(this.#timer);
     this.#pool.setTap(active);
-    this.#missed = 0;
+    this.#missed = this.#pool.tapRings.reduce((sum, ring) => sum + ring.lost, 0);
     if (active) this.#timer = setInterval(() => this.#drain(), DRAIN_INTERVAL_MS);
   }
 

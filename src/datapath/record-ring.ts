@@ -123,6 +123,11 @@ export class RecordRing {
     return count;
   }
 
+  /** Reader: what is there is never read. */
+  skip(): void {
+    Atomics.store(this.#control, TAIL, Atomics.load(this.#control, HEAD));
+  }
+
   time(record: number): number {
     this.#timeWords[0] = this.words[record + Field.TIME];
     this.#timeWords[1] = this.words[record + Field.TIME + 1];

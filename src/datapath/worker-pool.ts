@@ -7,8 +7,8 @@
 import { allocateConnections } from "../flow/connection-memory.ts";
 import { RampartError, type ErrorCode } from "../errors/rampart-error.ts";
 import type { MarkMasks } from "../hooks/marks.ts";
-import type { Compilation } from "../tables/compiled.ts";
-import { sharedUint8 } from "../tables/shared-arrays.ts";
+import type { Compilation, CompiledTables } from "../tables/compiled.ts";
+import { sharedFloat64, sharedUint8 } from "../tables/shared-arrays.ts";
 import type { ConnectionMemory } from "./connection-tracker.ts";
 import { WorkerCounters } from "./counters.ts";
 import { hitPlaces } from "./hit-counts.ts";
@@ -57,6 +57,12 @@ interface OwnSetup {
   readonly deniedPerSecond?: number;
 }
 
+interface HandedOut {
+  readonly tables: CompiledTables;
+  readonly ruleReasons: Uint8Array;
+  readonly ruleHits: Float64Array[];
+}
+
 interface Member {
   readonly queue: number;
   readonly reader: ReaderHandle;
@@ -64,12 +70,15 @@ interface Member {
   readonly events: RecordRing;
   readonly connections: SharedArrayBuffer | undefined;
   descriptor: number | undefined;
+  tap: RingMemory | undefined;
   ruleHits: Float64Array;
 }
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
+  /** What workers may be reading or writing, the latest last; its memory is not to be used again. */
+  readonly #handedOut: HandedOut[] = [];
   #tapRings: RecordRing[] = [];
   #closing = false;
 
@@ -159,9 +168,12 @@ export class WorkerPool {
   async publish(compilation: Compilation, interfaces: InterfaceMap, settings: WalkSettings): Promise<Float64Array> {
     const ruleReasons = sharedUint8(compilation.rules.map((info) => outcomeReasons.indexOf(info.reason)));
     const { tables } = compilation;
+    const handedOut: HandedOut = { tables, ruleReasons, ruleHits: [] };
+    this.#handedOut.push(handedOut);
     const retired = await Promise.all(
       this.#members.map(async (member) => {
-        const ruleHits = new Float64Array(new SharedArrayBuffer(hitPlaces(tables) * 8));
+        const ruleHits = sharedFloat64(hitPlaces(tables));
+        handedOut.ruleHits.push(ruleHits);
         const published = { tables, interfaces, ...settings, ruleReasons, ruleHits };
         await this.#ask(member, { type: "publish", published }, "published", PUBLISH_TIMEOUT_MS);
         const replaced = member.ruleHits;
@@ -169,6 +181,8 @@ export class WorkerPool {
         return replaced;
       }),
     );
+    // All have answered this one, so they are done with those before it.
+    this.#handedOut.splice(0, this.#handedOut.indexOf(handedOut));
     const total = new Float64Array(retired[0]?.length ?? 0);
     for (const hits of retired) hits.forEach((count, place) => (total[place] += count));
     return total;
@@ -178,13 +192,20 @@ export class WorkerPool {
     for (const member of this.#members) send(member, { type: "interfaces", interfaces });
   }
 
-  /** Starts or ends copying judged packets; while it is off, packets are not looked at for it. */
+  /**
+   * Starts or ends copying judged packets; while it is off, packets are not looked at for it. A worker has the same ring
+   * every time: one it was handed once is never freed there (tables/shared-blocks.ts).
+   */
   setTap(active: boolean): void {
     this.#tapRings = [];
     for (const member of this.#members) {
-      const ring: RingMemory | undefined = active ? allocateRing(TAP_RECORDS, this.#options.copyRange) : undefined;
-      if (ring !== undefined) this.#tapRings.push(new RecordRing(ring));
-      send(member, { type: "tap", ring });
+      if (active) {
+        member.tap ??= allocateRing(TAP_RECORDS, this.#options.copyRange);
+        const ring = new RecordRing(member.tap);
+        ring.skip();
+        this.#tapRings.push(ring);
+      }
+      send(member, { type: "tap", ring: active ? member.tap : undefined });
     }
   }
 
@@ -261,6 +282,7 @@ export class WorkerPool {
       events: new RecordRing(events),
       connections: own.connections?.own,
       descriptor: undefined,
+      tap: undefined,
       ruleHits: new Float64Array(0),
     };
   }

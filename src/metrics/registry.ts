@@ -162,6 +162,13 @@ const DEFINITIONS: readonly Definition[] = [
   },
   {
     type: "gauge",
+    name: "rampart_tables_bytes",
+    help: "Memory of policy tables, by whether it is in use or waits for the next ones.",
+    labels: ["state"],
+    rows: (s) => [[s.tables.used, { state: "used" }], [s.tables.free, { state: "free" }]],
+  },
+  {
+    type: "gauge",
     name: "rampart_flows",
     help: "Decided flows held in userspace.",
     rows: (s) => [[s.flows.active]],

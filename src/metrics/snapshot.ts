@@ -71,6 +71,8 @@ export interface MetricsSnapshot {
   }[];
   /** Packets that came back with our verdict mark on them, because the hooks were not in place. */
   readonly returned: number;
+  /** Bytes of the memory that tables are in. */
+  readonly tables: { readonly used: number; readonly free: number };
   readonly flows: { readonly active: number; readonly capacity: number; readonly evicted: number };
   /** Without offload: connections userspace tracks, and those that made room for others, by stage. */
   readonly connections: readonly { readonly stage: string; readonly active: number; readonly evicted: number }[];

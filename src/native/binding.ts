@@ -221,6 +221,8 @@ export interface NativeBinding {
   boundMemory(): void;
   /** Gives the kernel what the C library keeps of freed memory. Takes milliseconds. */
   releaseMemory(): void;
+  /** Gives the kernel the whole pages of a Uint8Array, shared or not; its bytes may be zeros afterwards. */
+  releasePages(bytes: Uint8Array): void;
   /**
    * Starts a program without copying this process's memory map, which Node's own way does: that takes long in a large
    * process, and holds its other threads up. `onEnd` is called once it has ended, or was killed when the time was over;

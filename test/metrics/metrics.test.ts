@@ -50,6 +50,7 @@ const SNAPSHOT: MetricsSnapshot = {
   queues: [queue, { ...queue, queue: 101, pending: undefined, kernelDropped: undefined }],
   canaries: [{ queue: 100, missed: 27, roundTripSeconds: 0.25, heartbeatAgeSeconds: 0.5 }],
   returned: 13,
+  tables: { used: 101, free: 102 },
   flows: { active: 14, capacity: 15, evicted: 16 },
   connections: [{ stage: "denied", active: 25, evicted: 26 }],
   kernelRules: [{ family: 6, rule: "fast-path", packets: 1_000_000 }],
@@ -125,6 +126,8 @@ describe("/metrics", () => {
     expect(page.get('rampart_build_info{version="1.2.3"}')).toBe(1);
     expect(page.get('rampart_hooks_repaired_total{cause="notified"}')).toBe(24);
     expect(page.get('rampart_hook_verifications_total{cause="notified"}')).toBe(28);
+    expect(page.get('rampart_tables_bytes{state="used"}')).toBe(101);
+    expect(page.get('rampart_tables_bytes{state="free"}')).toBe(102);
     expect(page.get('rampart_trials_total{outcome="confirmed"}')).toBe(29);
     expect(page.get('rampart_trials_total{outcome="expired"}')).toBe(30);
     expect(page.get('rampart_trials_total{outcome="rolled-back"}')).toBe(31);

@@ -16,6 +16,7 @@ test("the built addon has every function of the binding, and is loaded once", ()
     "openQueue",
     "receiveDatagram",
     "releaseMemory",
+    "releasePages",
     "runProgram",
     "sendDatagram",
     "sendMarked",

@@ -1,4 +1,4 @@
-/** Memory that the C library keeps between what is still in use goes back to the kernel. */
+/** Memory that goes back to the kernel. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
@@ -28,4 +28,27 @@ test("releaseMemory gives back the pages between two allocations that are still 
   }
   expect(released).toBeGreaterThanOrEqual(32 * MIB);
   expect(buffers[64]?.[0]).toBe(64);
+});
+
+test("releasePages gives back the whole pages of a shared block, which can be used again, and nothing around it", () => {
+  const native = loadNative();
+  const block = new Uint8Array(new SharedArrayBuffer(64 * MIB)).fill(7);
+  const part = block.subarray(100, block.length - 100);
+  const before = process.memoryUsage.rss();
+  native.releasePages(part);
+  expect(before - process.memoryUsage.rss()).toBeGreaterThanOrEqual(32 * MIB);
+  expect(block[32 * MIB]).toBe(0);
+  expect(block.subarray(0, 100).every((byte) => byte === 7)).toBe(true);
+  expect(block.subarray(block.length - 100).every((byte) => byte === 7)).toBe(true);
+  block.fill(9);
+  expect(block[32 * MIB]).toBe(9);
+});
+
+test("releasePages of less than a page, or of something else, changes nothing", () => {
+  const native = loadNative();
+  const small = new Uint8Array(16).fill(7);
+  native.releasePages(small);
+  expect(small.every((byte) => byte === 7)).toBe(true);
+  native.releasePages(new Uint8Array(0));
+  expect(() => native.releasePages(5 as unknown as Uint8Array)).toThrow(TypeError);
 });

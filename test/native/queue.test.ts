@@ -127,6 +127,16 @@ describe("overload", () => {
     expect(result.packets).toBe(501 - result.enobufs);
   });
 
+  test("with failOpen what does not fit the receive buffer passes, is counted all the same, and what fits is held", async () => {
+    const result = await run<{ passed: number; enobufs: number; kernelCount: number | null; held: number }>(
+      "overflowFailsOpen",
+    );
+    expect(result.passed).toBeGreaterThan(0);
+    expect(result.held).toBe(500 - result.passed);
+    expect(result.enobufs).toBe(result.passed);
+    expect(result.kernelCount ?? 0).toBe(0);
+  });
+
   test("a full queue drops, or with failOpen lets the rest through", async () => {
     expect(await run("fullQueueDrops")).toEqual({ before: 0, after: 10 });
     expect(await run("fullQueueFailsOpen")).toBe(40);
