@@ -3,6 +3,7 @@
  * its own, or, for a backend that only the main thread can load, this thread.
  * There its packets wait while a policy is compiled.
  */
+import { setFlagsFromString } from "node:v8";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { loadNative } from "../native/load.ts";
 import { openNfqueue } from "../nfqueue/nfqueue-queue.ts";
@@ -32,6 +33,8 @@ export function startReader(backend: "native" | "nfqueue", setup: WorkerSetup): 
 }
 
 function startThread(setup: WorkerSetup): ReaderHandle {
+  // Threads that are started from now on can be told to collect.
+  setFlagsFromString("--expose-gc");
   const thread = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
   let wakeKey: number | undefined;
   thread.on("message", (message: FromWorker) => {

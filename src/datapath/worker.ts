@@ -5,4 +5,4 @@ import { readQueue } from "./queue-reader.ts";
 import { openThreadQueue } from "./thread-queue.ts";
 
 if (parentPort === null) throw new Error("datapath/worker.ts runs only as a worker thread");
-readQueue(workerData as WorkerSetup, openThreadQueue, parentPort);
+readQueue(workerData as WorkerSetup, openThreadQueue, parentPort, () => globalThis.gc?.({ type: "minor" }));
