@@ -8,6 +8,8 @@ import { z } from "zod";
 import { DEFAULT_MARK_MASKS, markMaskProblem } from "../hooks/marks.ts";
 
 const MIB = 1024 * 1024;
+/** Bytes; the kernel doubles what it is asked for in a signed 32-bit number. */
+export const MAXIMUM_RECEIVE_BUFFER = 1024 * MIB - 1;
 /** sun_path holds 108 bytes, the last one a NUL. */
 const SOCKET_PATH_BYTES = 107;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -80,7 +82,7 @@ const sections = {
     maxLength: wholeNumber(16, 1_000_000).default(8192),
     copyRange: wholeNumber(64, 65_535).default(512),
     gatherMicros: wholeNumber(0, 1000).default(0),
-    receiveBuffer: wholeNumber(64 * 1024, 1024 * MIB).optional(),
+    receiveBuffer: wholeNumber(64 * 1024, MAXIMUM_RECEIVE_BUFFER).optional(),
     failOpen: flag.default(false),
   }),
   iptables: section({

@@ -11,7 +11,7 @@ import type { MarkMasks } from "../hooks/marks.ts";
 import type { SettingsDocument } from "./document.ts";
 import { readSettingsDocument } from "./document.ts";
 import { nearest } from "./nearest.ts";
-import { knownKeys, settingsSchema } from "./schema.ts";
+import { knownKeys, MAXIMUM_RECEIVE_BUFFER, settingsSchema } from "./schema.ts";
 
 const DEFAULT_SETTINGS_FILE = "/etc/rampart/rampart.yaml";
 /** More of them only help a host that judges millions of packets a second. */
@@ -150,7 +150,7 @@ function complete(written: Written, directory: string): Settings {
     overload: { ...written.overload, secondLane: hasSecondLane(written) },
     queue: {
       ...queue,
-      receiveBuffer: queue.receiveBuffer ?? Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)),
+      receiveBuffer: queue.receiveBuffer ?? receiveBufferFor(queue),
     },
     flows: { capacity: written.flows.capacity ?? CAPACITY[written.datapath.offload] },
     metrics: written.metrics.listen,
@@ -166,6 +166,10 @@ function workersOf({ datapath, queue }: Written): number {
 /** Without offload every packet is queued, so fast means nothing; the package nfqueue's second queue is another. */
 function hasSecondLane({ datapath, queue, overload }: Written): boolean {
   return overload.secondLane && datapath.offload === "connmark" && queue.backend === "native";
+}
+
+function receiveBufferFor(queue: { maxLength: number; copyRange: number }): number {
+  return Math.min(Math.max(MINIMUM_RECEIVE_BUFFER, 2 * fullQueueBytes(queue)), MAXIMUM_RECEIVE_BUFFER);
 }
 
 /** What a full queue takes in the socket's receive buffer; less than that loses packets before the queue is full. */
@@ -223,13 +227,17 @@ function warningsOf(written: Written, document: SettingsDocument): RampartError[
       }),
     );
   }
-  const buffer = queue.receiveBuffer;
+  const buffer = queue.receiveBuffer ?? receiveBufferFor(queue);
   const enough = fullQueueBytes(queue);
-  if (buffer !== undefined && buffer < enough) {
+  if (buffer < enough) {
+    const least = `maxLength * (copyRange + ${MESSAGE_OVERHEAD}) = ${enough}`;
     warnings.push(
       new RampartError("RAMPART_W_RECEIVE_BUFFER", `queue.receiveBuffer: ${buffer} bytes cannot hold a full queue`, {
-        location: document.locate(["queue", "receiveBuffer"]),
-        hint: `leave it out, or give at least maxLength * (copyRange + ${MESSAGE_OVERHEAD}) = ${enough}`,
+        location: document.locate(["queue", queue.receiveBuffer === undefined ? "maxLength" : "receiveBuffer"]),
+        hint:
+          enough > MAXIMUM_RECEIVE_BUFFER
+            ? `${least} is more than a socket takes (${MAXIMUM_RECEIVE_BUFFER}): lower one of the two`
+            : `leave it out, or give at least ${least}`,
       }),
     );
   }

@@ -30,7 +30,7 @@ export async function fallbacks(settings: Settings, store: LastGoodStore, log: L
 async function lastGoodSet({ policy }: Settings, store: LastGoodStore, log: Logger): Promise<Fallback | undefined> {
   const stored = await store.read();
   if ("absent" in stored) {
-    log.error({ code: "RAMPART_W_LAST_GOOD" }, `there is no last good set: ${store.file} does not exist`);
+    log.error({ code: "RAMPART_E_LAST_GOOD" }, `there is no last good set: ${store.file} does not exist`);
     return undefined;
   }
   if ("problem" in stored) {
@@ -41,7 +41,7 @@ async function lastGoodSet({ policy }: Settings, store: LastGoodStore, log: Logg
   const loaded = new ResourceLoader(loadOptions(policy.lenientYaml)).loadTexts(texts);
   if (loaded.errors.length > 0) {
     for (const error of loaded.errors) log.error({ code: error.code, ...error.location }, formatError(error));
-    log.error({ code: "RAMPART_W_LAST_GOOD" }, `${store.file} cannot be used: this version finds errors in it`);
+    log.error({ code: "RAMPART_E_LAST_GOOD" }, `${store.file} cannot be used: this version finds errors in it`);
     return undefined;
   }
   const written = savedAt.toISOString();

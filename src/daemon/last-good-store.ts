@@ -89,7 +89,7 @@ export class LastGoodStore {
     await syncDirectory(this.#directory);
   }
 
-  /** What is on disk. `problem` is RAMPART_W_LAST_GOOD: there is a file, and it cannot be used. */
+  /** What is on disk. `problem` is RAMPART_E_LAST_GOOD: there is a file, and it cannot be used. */
   async read(): Promise<StoredState> {
     this.#digest = undefined;
     let bytes: Buffer;
@@ -184,7 +184,7 @@ export class LastGoodStore {
 
   #unusable(reason: string): StoredState {
     return {
-      problem: new RampartError("RAMPART_W_LAST_GOOD", `${this.file} cannot be used: ${reason}`, {
+      problem: new RampartError("RAMPART_E_LAST_GOOD", `${this.file} cannot be used: ${reason}`, {
         hint: "the next policy set that comes into force replaces it",
       }),
     };

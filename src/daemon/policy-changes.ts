@@ -92,7 +92,7 @@ export class PolicyChanges {
     }
     if (errors.length > 0) {
       state.reloadFailed(errors.map(formatError), readAt);
-      log.error({ reason, errors: errors.length }, "policy not changed: the new files have errors");
+      log.error({ code: "RAMPART_E_POLICY", reason, errors: errors.length }, "policy not changed: the new files have errors");
       return errors;
     }
     try {
@@ -185,10 +185,11 @@ export class PolicyChanges {
   /** All of them, those of the endpoints logged. */
   #warningsOf(loaded: LoadResult, enforced: Enforced): string[] {
     const { log } = this.#options;
-    for (const warning of enforced.scope.choice.warnings) log.warn({ code: "RAMPART_W_ENDPOINT" }, warning);
+    const { warnings } = enforced.scope.choice;
+    for (const { code, message } of warnings) log.warn({ code }, message);
     for (const { endpoint, reason: why } of enforced.scope.choice.inactive) {
       log.warn({ code: "RAMPART_W_ENDPOINT_INACTIVE", endpoint: endpoint.name }, why);
     }
-    return [...loaded.warnings.map(formatWarning), ...enforced.scope.choice.warnings];
+    return [...loaded.warnings.map(formatWarning), ...warnings.map(({ code, message }) => `${code} ${message}`)];
   }
 }

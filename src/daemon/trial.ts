@@ -182,8 +182,9 @@ export class Trial {
       }
       if (isKept(earlier.inForce) && lastGood.digest === digest) return this.#settle(digest);
       if (confirmSeconds === undefined) {
+        await this.#keepPrevious(earlier);
         await enforce(candidate, "apply");
-        return this.#forGood(candidate, digest, earlier, true);
+        return this.#forGood(candidate, digest, true);
       }
       const inPlace = this.#filesDigest() === digest;
       // Before it is in force, so that no crash can leave it there.
@@ -210,7 +211,8 @@ export class Trial {
       let outcome: ApplyOutcome;
       try {
         const { candidate, earlier, inPlace } = window;
-        outcome = await this.#forGood(candidate, setDigest(candidate.texts), earlier, !inPlace);
+        await this.#keepPrevious(earlier);
+        outcome = await this.#forGood(candidate, setDigest(candidate.texts), !inPlace);
       } catch (error) {
         this.#startTimer(window.deadline - performance.now());
         throw error;
@@ -243,14 +245,18 @@ export class Trial {
     return this.#outcome(found, false);
   }
 
-  async #forGood(loaded: LoadResult, digest: string, earlier: Earlier, mayInstall: boolean): Promise<ApplyOutcome> {
-    const { lastGood, state } = this.#options;
+  /** The way back, before the way there: an apply that fails for it has changed nothing. */
+  async #keepPrevious({ inForce }: Earlier): Promise<void> {
     try {
-      if (isKept(earlier.inForce)) await lastGood.keepAs(PREVIOUS_FILE);
+      if (isKept(inForce)) await this.#options.lastGood.keepAs(PREVIOUS_FILE);
       else await this.sets.forgetPrevious();
     } catch (cause) {
-      throw stateError("the set before it cannot be kept", cause);
+      throw stateError("the set in force cannot be kept as the one before", cause);
     }
+  }
+
+  async #forGood(loaded: LoadResult, digest: string, mayInstall: boolean): Promise<ApplyOutcome> {
+    const { state } = this.#options;
     await this.#keep(loaded);
     if (mayInstall) return this.#settle(digest);
     // Edited in place, and perhaps once more since: what is there now is for the watcher, or the next reload.

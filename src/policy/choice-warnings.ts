@@ -4,6 +4,7 @@
  * (SEMANTICS 3.3).
  */
 import type { HostEndpoint, ResourceSet, WorkloadEndpoint } from "../resources/types.ts";
+import { about, type ChoiceWarning, unprotected } from "./choice-warning.ts";
 import { felixWarnings } from "./felix-warnings.ts";
 import { hasPolicies } from "./order.ts";
 
@@ -20,7 +21,7 @@ export function choiceWarnings(
   node: string,
   interfaces: readonly string[],
   choice: Chosen,
-): string[] {
+): ChoiceWarning[] {
   return [
     ...hostWarnings(set, node, interfaces, choice),
     ...wildcardWarnings(set, choice),
@@ -29,40 +30,36 @@ export function choiceWarnings(
   ];
 }
 
-function hostWarnings(set: ResourceSet, node: string, interfaces: readonly string[], choice: Chosen): string[] {
+function hostWarnings(set: ResourceSet, node: string, interfaces: readonly string[], choice: Chosen): ChoiceWarning[] {
   const nodes = [...new Set(set.hostEndpoints.map((endpoint) => endpoint.node))].toSorted();
   if (nodes.length === 0) {
     // A node that has workloads to police was meant; that its host is left alone is then a choice.
     if (choice.workloads.size > 0) return [];
-    return [`THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: ${node}`];
+    return [unprotected(`THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: ${node}`)];
   }
   if (!nodes.includes(node)) {
-    return [
-      `THIS HOST IS NOT PROTECTED: no HostEndpoint has node: ${node}; the files name ${listed(nodes)}. ` +
-        nodeHint(node, nodes),
-    ];
+    const named = `no HostEndpoint has node: ${node}; the files name ${listed(nodes)}`;
+    return [unprotected(`THIS HOST IS NOT PROTECTED: ${named}. ${nodeHint(node, nodes)}`)];
   }
   if (choice.byInterface.size === 0 && choice.wildcard === undefined) {
-    return [`THIS HOST IS NOT PROTECTED: no HostEndpoint of node ${node} governs an interface`];
+    return [unprotected(`THIS HOST IS NOT PROTECTED: no HostEndpoint of node ${node} governs an interface`)];
   }
   const present = new Set(interfaces);
   return [...choice.byInterface]
     .filter(([name]) => !present.has(name))
     .map(([name, { name: endpoint }]) => {
-      return `HostEndpoint ${endpoint}: interface ${name} does not exist now; it is policed once it does`;
+      return about(`HostEndpoint ${endpoint}: interface ${name} does not exist now; it is policed once it does`);
     });
 }
 
 /** SEMANTICS 3.3: untracked policies have no effect through a wildcard. */
-function wildcardWarnings(set: ResourceSet, { wildcard }: Chosen): string[] {
+function wildcardWarnings(set: ResourceSet, { wildcard }: Chosen): ChoiceWarning[] {
   if (wildcard === undefined || !hasPolicies(set, wildcard, "untracked")) return [];
-  return [
-    `HostEndpoint ${wildcard.name}: its doNotTrack policies have no effect, because its interfaceName is "*"; ` +
-      "name the interface",
-  ];
+  const what = "its doNotTrack policies have no effect, because its interfaceName is \"*\"; name the interface";
+  return [about(`HostEndpoint ${wildcard.name}: ${what}`)];
 }
 
-function workloadWarnings(set: ResourceSet, node: string, choice: Chosen): string[] {
+function workloadWarnings(set: ResourceSet, node: string, choice: Chosen): ChoiceWarning[] {
   return set.workloadEndpoints
     .filter((endpoint) => endpoint.node === node)
     .flatMap((endpoint) => {
@@ -71,14 +68,18 @@ function workloadWarnings(set: ResourceSet, node: string, choice: Chosen): strin
       if (winner === undefined) {
         const prefixes = choice.workloadPrefixes.join(" or ");
         return [
-          `WorkloadEndpoint ${namespace}/${name} IS NOT PROTECTED: interface ${interfaceName} does not begin with ` +
-            `${prefixes}; rename it or set interfacePrefix in the FelixConfiguration`,
+          unprotected(
+            `WorkloadEndpoint ${namespace}/${name} IS NOT PROTECTED: interface ${interfaceName} does not begin with ` +
+              `${prefixes}; rename it or set interfacePrefix in the FelixConfiguration`,
+          ),
         ];
       }
       if (winner === endpoint) return [];
       return [
-        `WorkloadEndpoint ${namespace}/${name} is ignored: ${winner.namespace}/${winner.name} has ` +
-          `interface ${interfaceName} too, and sorts first`,
+        about(
+          `WorkloadEndpoint ${namespace}/${name} is ignored: ${winner.namespace}/${winner.name} has ` +
+            `interface ${interfaceName} too, and sorts first`,
+        ),
       ];
     });
 }

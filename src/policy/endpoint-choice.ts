@@ -8,6 +8,7 @@
  */
 import type { Address } from "../address/address.ts";
 import type { HostEndpoint, ResourceSet, WorkloadEndpoint } from "../resources/types.ts";
+import type { ChoiceWarning } from "./choice-warning.ts";
 import { choiceWarnings } from "./choice-warnings.ts";
 import { effectiveFelix } from "./failsafe.ts";
 import { hasPolicies } from "./order.ts";
@@ -38,7 +39,7 @@ export interface EndpointChoice {
   readonly exempt: ReadonlySet<string>;
   /** HostEndpoints of this node that govern nothing, and why. */
   readonly inactive: readonly InactiveEndpoint[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly ChoiceWarning[];
 }
 
 const LOOPBACK = "lo";

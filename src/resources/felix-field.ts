@@ -103,9 +103,9 @@ export class FelixFields {
     if (value === undefined) return undefined;
     if (typeof value === "string") {
       const prefixes = value.split(",").map((prefix) => prefix.trim());
-      if (prefixes.every((prefix) => /^[a-zA-Z0-9_-]{1,15}$/.test(prefix))) return prefixes;
+      if (prefixes.every((prefix) => /^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,13}$/.test(prefix))) return prefixes;
     }
-    const hint = 'expected prefixes of letters, digits, `_` and `-` with commas between, such as "cali,tap"';
+    const hint = 'expected prefixes of at most 14 letters, digits, `_` and `-` with commas between, such as "cali,tap"';
     return this.wrong(name, "is no list of interface prefixes", hint);
   }
 

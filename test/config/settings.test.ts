@@ -155,6 +155,14 @@ describe("warnings", () => {
     const { warnings } = load("queue: {receiveBuffer: 1048576}\n");
     expect(warnings).toMatchObject([{ code: "RAMPART_W_RECEIVE_BUFFER" }]);
   });
+
+  it("names a queue longer than any receive buffer holds, and takes the largest", () => {
+    const { settings, warnings } = load("queue: {maxLength: 1000000, copyRange: 65535}\n");
+    expect(settings.queue.receiveBuffer).toBe(2 ** 30 - 1);
+    expect(warnings).toMatchObject([
+      { code: "RAMPART_W_RECEIVE_BUFFER", location: { line: 1, column: 20 }, hint: expect.stringContaining("lower one") },
+    ]);
+  });
 });
 
 describe("errors", () => {

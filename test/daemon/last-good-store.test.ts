@@ -134,7 +134,7 @@ describe("what is on disk and is no whole set of this version", () => {
     const corrupted = Buffer.from(good);
     corrupted[good.length - 3] = 0x21;
     writeFileSync(file, corrupted);
-    expect(await problemOnDisk()).toMatch(/^RAMPART_W_LAST_GOOD .*last-good cannot be used: its checksum does not fit/);
+    expect(await problemOnDisk()).toMatch(/^RAMPART_E_LAST_GOOD .*last-good cannot be used: its checksum does not fit/);
   });
 
   it("is refused in another format version, by name", async () => {

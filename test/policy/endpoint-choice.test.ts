@@ -27,6 +27,10 @@ function governs(choice: EndpointChoice, interfaceName: string): string | undefi
   return governingEndpoint(choice, interfaceName)?.name;
 }
 
+function said({ warnings }: EndpointChoice): string[] {
+  return warnings.map(({ code, message }) => `${code} ${message}`);
+}
+
 function inactive(choice: EndpointChoice): string[] {
   return choice.inactive.map(({ endpoint, reason }) => `${endpoint.name}: ${reason}`);
 }
@@ -77,7 +81,9 @@ describe("which HostEndpoint governs an interface (SEMANTICS 3.3)", () => {
     );
     expect(governs(choice, "wan9")).toBe("a");
     expect(inactive(choice)).toEqual(["b: HostEndpoint a governs the interface: its name sorts first"]);
-    expect(choice.warnings).toEqual(["HostEndpoint a: interface wan9 does not exist now; it is policed once it does"]);
+    expect(said(choice)).toEqual([
+      "RAMPART_W_ENDPOINT HostEndpoint a: interface wan9 does not exist now; it is policed once it does",
+    ]);
   });
 
   it("an endpoint whose expectedIPs are nowhere is inactive", () => {
@@ -173,8 +179,8 @@ describe("a workload's interface", () => {
       workloadEndpoints: [workloadEndpoint({ name: "w", namespace: "shop", interfaceName: "eth9" })],
     });
     expect(workloadOf(choice, "eth9")).toBeUndefined();
-    expect(choice.warnings).toEqual([
-      "WorkloadEndpoint shop/w IS NOT PROTECTED: interface eth9 does not begin with cali; rename it or set " +
+    expect(said(choice)).toEqual([
+      "RAMPART_W_NOT_PROTECTED WorkloadEndpoint shop/w IS NOT PROTECTED: interface eth9 does not begin with cali; rename it or set " +
         "interfacePrefix in the FelixConfiguration",
     ]);
   });
@@ -185,8 +191,8 @@ describe("a workload's interface", () => {
       const set = { ...resourceSet({ hostEndpoints: [star] }), workloadEndpoints };
       const choice = chooseEndpoints(set, NODE, INTERFACES);
       expect(workloadOf(choice, "cali1")?.namespace).toBe("a");
-      expect(choice.warnings).toEqual([
-        "WorkloadEndpoint b/w is ignored: a/w has interface cali1 too, and sorts first",
+      expect(said(choice)).toEqual([
+        "RAMPART_W_ENDPOINT WorkloadEndpoint b/w is ignored: a/w has interface cali1 too, and sorts first",
       ]);
     }
   });
@@ -218,8 +224,8 @@ describe("the tables other than filter (SEMANTICS 3.3)", () => {
   it("row 90: untracked, the wildcard has no part, which is warned about (trap 26)", () => {
     const choice = choose("all()", "doNotTrack");
     expect(["eth0", "eth1"].map((name) => untrackedEndpoint(choice, name)?.name)).toEqual(["named", undefined]);
-    expect(choice.warnings).toEqual([
-      'HostEndpoint star: its doNotTrack policies have no effect, because its interfaceName is "*"; name the interface',
+    expect(said(choice)).toEqual([
+      'RAMPART_W_ENDPOINT HostEndpoint star: its doNotTrack policies have no effect, because its interfaceName is "*"; name the interface',
     ]);
     expect(choose("on == 'eth0'", "doNotTrack").warnings).toEqual([]);
     expect(untrackedEndpoint(choose("on == 'star'", "doNotTrack"), "eth0")).toBeUndefined();
@@ -255,20 +261,20 @@ describe("a host that nothing protects is warned about loudly (trap 59)", () => 
     const choice = choose(hostEndpoint({ node: "db-1" }), hostEndpoint({ name: "second", node: "db-2" }));
     expect(choice).toMatchObject({ wildcard: undefined, inactive: [] });
     expect(choice.byInterface.size).toBe(0);
-    expect(choice.warnings).toEqual([
-      "THIS HOST IS NOT PROTECTED: no HostEndpoint has node: node-a; the files name db-1, db-2. " +
+    expect(said(choice)).toEqual([
+      "RAMPART_W_NOT_PROTECTED THIS HOST IS NOT PROTECTED: no HostEndpoint has node: node-a; the files name db-1, db-2. " +
         "Correct the node of a HostEndpoint, or the host name in Rampart's configuration",
     ]);
   });
 
   it("and points out a full name on one side and a short one on the other", () => {
     const [warning] = choose(hostEndpoint({ node: "Node-A.example.org" })).warnings;
-    expect(warning).toContain("Node-A.example.org and node-a look like one machine");
+    expect(warning?.message).toContain("Node-A.example.org and node-a look like one machine");
   });
 
   it("with many nodes it names the first five", () => {
     const many = [1, 2, 3, 4, 5, 6, 7].map((n) => hostEndpoint({ name: `e${n}`, node: `n${n}` }));
-    expect(choose(...many).warnings[0]).toContain("the files name n1, n2, n3, n4, n5 and 2 more.");
+    expect(choose(...many).warnings[0]?.message).toContain("the files name n1, n2, n3, n4, n5 and 2 more.");
   });
 
   it("but not where only its workloads are to be policed", () => {
@@ -277,11 +283,11 @@ describe("a host that nothing protects is warned about loudly (trap 59)", () => 
   });
 
   it("when there is no HostEndpoint at all, or none governs an interface", () => {
-    expect(choose().warnings).toEqual([
-      "THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: node-a",
+    expect(said(choose())).toEqual([
+      "RAMPART_W_NOT_PROTECTED THIS HOST IS NOT PROTECTED: there is no HostEndpoint; add one with node: node-a",
     ]);
-    expect(choose(hostEndpoint({ interfaceName: null, expectedIPs: ["192.0.2.9"] })).warnings).toEqual([
-      "THIS HOST IS NOT PROTECTED: no HostEndpoint of node node-a governs an interface",
+    expect(said(choose(hostEndpoint({ interfaceName: null, expectedIPs: ["192.0.2.9"] })))).toEqual([
+      "RAMPART_W_NOT_PROTECTED THIS HOST IS NOT PROTECTED: no HostEndpoint of node node-a governs an interface",
     ]);
   });
 });

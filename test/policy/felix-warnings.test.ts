@@ -26,7 +26,9 @@ describe("ends of tunnels", () => {
 
 describe("a warning", () => {
   const warned = (settings: Parameters<typeof felix>[0], more: Parameters<typeof resourceSet>[0] = {}): string[] =>
-    felixWarnings(resourceSet({ felixConfigurations: [felix(settings)], ...more }), NODE);
+    felixWarnings(resourceSet({ felixConfigurations: [felix(settings)], ...more }), NODE).map(
+      ({ code, message }) => `${code} ${message}`,
+    );
 
   it("is given for tunnels without an end", () => {
     expect(warned({ ipipEnabled: true })).toEqual([expect.stringContaining("ipipEnabled, but no end")]);
@@ -44,6 +46,6 @@ describe("a warning", () => {
   });
 
   it("is given where IPv6 is left out", () => {
-    expect(warned({ ipv6Support: false })).toEqual([expect.stringContaining("IPv6 IS NOT POLICED")]);
+    expect(warned({ ipv6Support: false })).toEqual([expect.stringContaining("RAMPART_W_NOT_PROTECTED IPv6 IS NOT POLICED")]);
   });
 });

@@ -152,6 +152,8 @@ const others: BadDocument[] = [
     calico("Profile", "{ name: @@projectcalico-default-allow }", "{ ingress: [{ action: Deny }] }"),
   ],
   ["an empty interface prefix", "VALUE", felix('{ interfacePrefix: @@"cali," }')],
+  ["an interface prefix that leaves no room for more", "VALUE", felix('{ interfacePrefix: @@"cali,abcdefghijklmno" }')],
+  ["an interface prefix that looks like an option", "VALUE", felix('{ interfacePrefix: @@"-i" }')],
   ["an interface prefix that is a list", "VALUE", felix("{ interfacePrefix: @@[cali] }")],
   ["an action of endpoint to host", "VALUE", felix("{ defaultEndpointToHostAction: @@Allow }")],
 ];
