@@ -15,7 +15,7 @@ test("mixed traffic with reloads and restarts of every kind: no error", { timeou
   expect(result.traffic.errors).toEqual([]);
   // Every kind of exchange has happened, over both families, in both directions.
   expect(Object.keys(result.traffic.counts)).toHaveLength(29);
-  expect(result.restarts).toEqual({ "SIGTERM and start": 1, "SIGKILL and start": 1 });
+  expect(result.restarts).toEqual({ "SIGTERM and start": 1, "rampart restart": 1, "SIGKILL and start": 1 });
   expect(result.errorLines).toEqual([]);
   expect(result.zombies).toBe("");
 });

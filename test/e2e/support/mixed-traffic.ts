@@ -68,7 +68,7 @@ export class MixedTraffic {
   }
 
   /** From when the daemon is told to go to when the next one enforces. */
-  async inGap(restart: () => Promise<void>): Promise<void> {
+  async inGap(restart: () => Promise<unknown>): Promise<void> {
     const gap = { began: performance.now(), ended: Infinity };
     this.#gaps.push(gap);
     await restart();

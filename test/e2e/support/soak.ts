@@ -13,16 +13,30 @@ import { reload } from "./reload.ts";
 /** A machine that is busy with other things may start slowly: that is no failure. */
 const START_TIMEOUT_MS = 60_000;
 
-/** The ways in which a daemon is replaced; each resolves when the new one enforces. */
-const RESTARTS: Readonly<Record<string, (rampart: RampartProcess) => Promise<void>>> = {
-  "SIGTERM and start": async (rampart) => {
-    await rampart.signal("SIGTERM");
-    await rampart.exited();
-    await rampart.start(START_TIMEOUT_MS);
+/** A way in which a daemon is replaced. */
+interface Restart {
+  /** For a while nobody judges what is new. */
+  readonly gap: boolean;
+  /** Resolves when the new one enforces. */
+  readonly run: (rampart: RampartProcess) => Promise<unknown>;
+}
+
+const RESTARTS: Readonly<Record<string, Restart>> = {
+  "SIGTERM and start": {
+    gap: true,
+    async run(rampart) {
+      await rampart.signal("SIGTERM");
+      await rampart.exited();
+      await rampart.start(START_TIMEOUT_MS);
+    },
   },
-  "SIGKILL and start": async (rampart) => {
-    await rampart.kill();
-    await rampart.start(START_TIMEOUT_MS);
+  "rampart restart": { gap: false, run: (rampart) => rampart.restart() },
+  "SIGKILL and start": {
+    gap: true,
+    async run(rampart) {
+      await rampart.kill();
+      await rampart.start(START_TIMEOUT_MS);
+    },
   },
 };
 
@@ -76,7 +90,8 @@ export async function soak(lab: Lab, shape: SoakShape): Promise<SoakResult> {
       if (second >= restartAt && (second < restartSeconds || restarted < kinds.length)) {
         const name = kinds[restarted++ % kinds.length]!;
         errorLines.push(...errorsOf(rampart));
-        await traffic.inGap(() => RESTARTS[name]!(rampart));
+        const { gap, run } = RESTARTS[name]!;
+        await (gap ? traffic.inGap(() => run(rampart)) : run(rampart));
         restarts[name]!++;
         samples = [];
         restartAt = (performance.now() - began) / 1000 + restartEverySeconds;
