@@ -15,8 +15,9 @@ const QUIET_MS = 1000;
 const LOOK_MS = 10_000;
 /** Bytes that may gather before it is worth a pause. */
 const ROOM = 8 * 1024 * 1024;
-/** The same, of tables, while one change follows another and nothing else is given back. */
+/** While one change follows another without a quiet second: bytes of tables that may gather, and how long the rest. */
 const TABLES_ROOM = 16 * 1024 * 1024;
+const LONGEST_MS = 30_000;
 /** What a collection found is told a little later. */
 const FOUND_MS = 100;
 
@@ -28,6 +29,7 @@ export class MemoryRelease {
   #collect: (() => void) | undefined;
   /** Bytes in use after the last collection. */
   #floor = 0;
+  #releasedAt = performance.now();
 
   constructor(native: NativeBinding) {
     this.#native = native;
@@ -42,8 +44,8 @@ export class MemoryRelease {
   /** Collects once nothing has been asked for a while; from then on the heap is kept small. */
   soon(): void {
     this.stop();
-    if (sharedBlocks.fresh > TABLES_ROOM) this.#collectGarbage();
-    this.#timer = setTimeout(() => this.#afterChange(), QUIET_MS).unref();
+    const due = sharedBlocks.fresh > TABLES_ROOM || performance.now() - this.#releasedAt > LONGEST_MS;
+    this.#timer = setTimeout(() => this.#afterChange(), due ? 0 : QUIET_MS).unref();
   }
 
   stop(): void {
@@ -68,16 +70,12 @@ export class MemoryRelease {
   }
 
   #release(): void {
-    this.#collectGarbage();
-    this.#native.releaseMemory();
-    this.#floor = getHeapStatistics().used_heap_size;
-  }
-
-  /** Tables that are not in force any more are found by it, too. */
-  #collectGarbage(): void {
     this.#collect ??= collector();
     this.#collect();
     sharedBlocks.settle();
+    this.#native.releaseMemory();
+    this.#floor = getHeapStatistics().used_heap_size;
+    this.#releasedAt = performance.now();
   }
 
   #releaseBlocks(): void {

@@ -104,16 +104,21 @@ export class PacketDecider {
   }
 
   publish(published: PublishedTables): void {
-    const walk = new PacketWalk(published, this.#walk);
-    walk.onLogged = () => this.#reportLogged(walk);
-    this.#walk = walk;
+    if (this.#walk === undefined) this.#walk = this.#firstWalk(published);
+    else this.#walk.use(published);
     this.#epoch = (this.#epoch + 1) >>> 0;
     if (this.tracker !== undefined) {
-      this.tracker.walk = walk;
+      this.tracker.walk = this.#walk;
       this.tracker.epoch = this.#epoch;
       this.tracker.adoptOlder = published.adoptOlder;
       this.tracker.keepEstablished = published.keepEstablished;
     }
+  }
+
+  #firstWalk(published: PublishedTables): PacketWalk {
+    const walk = new PacketWalk(published);
+    walk.onLogged = () => this.#reportLogged(walk);
+    return walk;
   }
 
   setInterfaces(interfaces: InterfaceMap): void {

@@ -1,8 +1,8 @@
 /**
  * Which endpoints judge a packet at which hook, and what their decisions come
  * to: SEMANTICS 3.4 for the packet path. The packet is given by its
- * connection's original direction. One instance a worker and generation;
- * allocates nothing a packet.
+ * connection's original direction. One instance a worker; allocates nothing a
+ * packet.
  */
 import type { PacketView } from "../packet/view.ts";
 import { Classifier } from "../tables/classifier.ts";
@@ -21,7 +21,7 @@ const ICMPV6 = 58;
 
 export class PacketWalk {
   readonly classifier: Classifier;
-  readonly published: PublishedTables;
+  published: PublishedTables;
   interfaces: InterfaceMap;
   /** The outcome of the last walk: an OutcomeVerdict, an index in outcomeReasons. */
   verdict = 0;
@@ -37,10 +37,16 @@ export class PacketWalk {
   /** Called after each endpoint's decision, while its Log rules are at hand in `classifier.logged`. */
   onLogged: () => void = () => {};
 
-  /** `before` is a walk that is asked no more; its classifier's memory is used. */
-  constructor(published: PublishedTables, before?: PacketWalk) {
+  constructor(published: PublishedTables) {
     this.published = published;
-    this.classifier = new Classifier(published.tables, undefined, before?.classifier);
+    this.classifier = new Classifier(published.tables);
+    this.interfaces = published.interfaces;
+  }
+
+  /** Asks these tables from now on. */
+  use(published: PublishedTables): void {
+    this.published = published;
+    this.classifier.use(published.tables);
     this.interfaces = published.interfaces;
   }
 

@@ -12,7 +12,7 @@ import { RuleAction, type CompiledTables, type ProgramTable } from "./compiled.t
 import { classHas, FORM_WORDS } from "./match-forms.ts";
 import { hashPair, Head, ITEM_WORDS, LIST_HEAD_WORDS, PAIR_WORDS, SHORT_LIST, signatureBit } from "./program-block.ts";
 import { SIDE_ENTRY_WORDS, SideLists } from "./side-lists.ts";
-import { sortRecords, zeroed } from "./word-pool.ts";
+import { sortRecords } from "./word-pool.ts";
 
 export const LONG = 0x80000000;
 const ENTRY_WORDS = 2;
@@ -22,36 +22,46 @@ const MAXIMUM_SLOTS = 1 << 16;
 /** By classes: more, because many classes have one list. */
 const CLASS_SLOTS_A_SLOT = 2;
 const BOTH_FAMILIES = 3;
+const NOTHING = new Uint32Array(0);
 
 export class CandidateLists {
-  readonly pool: Uint32Array;
+  pool = NOTHING;
   /** Counts the times the pool was emptied: offsets of an earlier epoch mean nothing. */
   epoch = 0;
-  readonly #tables: CompiledTables;
-  readonly #sides: SideLists;
+  #tables: CompiledTables;
+  readonly #sides = new SideLists();
   #sidesEpoch = 0;
   /** Source list, destination list, offset (0: free). Two places for each key. */
-  readonly #slots: Uint32Array;
-  readonly #mask: number;
+  #slots = NOTHING;
+  #mask = 0;
   /** Program + 1, class of the source, of the destination, offset. Two places for each key. */
-  readonly #byClasses: Uint32Array;
-  readonly #classMask: number;
+  #byClasses = NOTHING;
+  #classMask = 0;
   #used = 1;
 
-  /** Uses the memory of `before`, which is of no use any more then. */
-  constructor(tables: CompiledTables, before?: CandidateLists) {
+  constructor(tables: CompiledTables) {
+    this.#tables = tables;
+    this.use(tables);
+  }
+
+  /** Forgets all, and finds the items of these tables from now on; in the memory it has, if that is enough. */
+  use(tables: CompiledTables): void {
     const { programs } = tables;
     const classes = tables.addresses.predicates.start.length;
     this.#tables = tables;
-    this.#sides = new SideLists(programs, classes, before && before.#sides);
+    this.#sides.use(programs, classes);
+    this.#sidesEpoch = this.#sides.epoch;
     let slots = MINIMUM_SLOTS;
     while (slots < MAXIMUM_SLOTS && slots < programs.page.length * classes * 4) slots *= 2;
-    this.#slots = zeroed(before && before.#slots, slots * SLOT_WORDS);
-    this.#mask = this.#slots.length / SLOT_WORDS - 1;
-    this.#byClasses = zeroed(before && before.#byClasses, slots * CLASS_SLOTS_A_SLOT * SLOT_WORDS);
-    this.#classMask = this.#byClasses.length / SLOT_WORDS - 1;
+    if (slots * SLOT_WORDS > this.#slots.length) {
+      this.#slots = new Uint32Array(slots * SLOT_WORDS);
+      this.#byClasses = new Uint32Array(slots * CLASS_SLOTS_A_SLOT * SLOT_WORDS);
+      this.#mask = slots - 1;
+      this.#classMask = slots * CLASS_SLOTS_A_SLOT - 1;
+    }
     const words = Math.max(slots * 32, 2 + ENTRY_WORDS * programs.longest);
-    this.pool = before !== undefined && before.pool.length >= words ? before.pool : new Uint32Array(words);
+    if (words > this.pool.length) this.pool = new Uint32Array(words);
+    this.#clear();
   }
 
   /** Offset of the list in `pool`, for the address classes of a packet. */

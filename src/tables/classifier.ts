@@ -1,7 +1,6 @@
 /**
- * Decides packets against one generation of tables. One instance a worker and
- * generation; it owns its memo and caches and allocates nothing after
- * construction.
+ * Decides packets against one generation of tables after the other. It owns
+ * its memo and caches, and allocates only for tables larger than all before.
  *
  * A packet becomes classes: of its addresses, ports, ICMP type. What is
  * remembered for the same classes answers at once. Otherwise the items whose
@@ -15,7 +14,6 @@ import { classOfIPv4, classOfIPv6 } from "./interval-table.ts";
 import { classHas, FORM_WORDS, HAS_NOT_PROTOCOL, HAS_PROTOCOL } from "./match-forms.ts";
 import { BUCKET_WORDS, Head, ITEM_WORDS, LIST_HEAD_WORDS } from "./program-block.ts";
 import { NO_VALUE } from "./value-classes.ts";
-import { zeroed } from "./word-pool.ts";
 
 const NOT_FOUND = 0xffffffff;
 /** Log rules a single packet can report; more are still decided correctly, but not reported. */
@@ -29,7 +27,7 @@ const FIRST_SLOTS = 1 << 12;
 const FIRST_WORDS = 5;
 
 export class Classifier {
-  readonly tables: CompiledTables;
+  tables: CompiledTables;
   /** Log rules the last classify() met, in order: logged[0 .. loggedCount). */
   readonly logged = new Uint32Array(MAX_LOGGED);
   loggedCount = 0;
@@ -47,16 +45,26 @@ export class Classifier {
   #destinationPort = 0;
   #icmp = 0;
 
-  /**
-   * `memoEntries`: a power of two, 20 bytes each; 0 turns the memo off. `before` is a classifier that is asked no more:
-   * its memory is used, because a pause for a dozen fresh megabytes is a pause for every packet.
-   */
-  constructor(tables: CompiledTables, memoEntries = 1 << 16, before?: Classifier) {
+  /** `memoEntries`: a power of two, 20 bytes each; 0 turns the memo off. */
+  constructor(tables: CompiledTables, memoEntries = 1 << 16) {
     this.tables = tables;
-    this.#candidates = new CandidateLists(tables, before && before.#candidates);
-    this.#memo = zeroed(before && before.#memo, memoEntries * MEMO_WORDS);
+    this.#candidates = new CandidateLists(tables);
+    this.#memo = new Uint32Array(memoEntries * MEMO_WORDS);
     this.#memoMask = memoEntries - 1;
-    this.#first = zeroed(before && before.#first, FIRST_SLOTS * FIRST_WORDS);
+    this.#first = new Uint32Array(FIRST_SLOTS * FIRST_WORDS);
+  }
+
+  /**
+   * Decides by these tables from now on. Instead of a new classifier: a pause for a dozen fresh megabytes is a pause for
+   * every packet, and one that is old and dead holds its tables until a whole heap is collected.
+   */
+  use(tables: CompiledTables): void {
+    this.tables = tables;
+    this.#candidates.use(tables);
+    this.#memo.fill(0);
+    this.#first.fill(0);
+    this.#firstEpoch = this.#candidates.epoch;
+    this.loggedCount = 0;
   }
 
   /** The rule that decides the packet in the program; its action is ALLOW, DENY or CONTINUE. */

@@ -12,34 +12,38 @@ import type { ProgramTable } from "./compiled.ts";
 import { classHas } from "./match-forms.ts";
 import { hashPredicate, Head, SIDE_WORDS } from "./program-block.ts";
 import type { PackedLists } from "./shared-arrays.ts";
-import { sortRecords, zeroed } from "./word-pool.ts";
+import { sortRecords } from "./word-pool.ts";
 
 export const SIDE_ENTRY_WORDS = 3;
 const SLOT_WORDS = 3;
 const MINIMUM_SLOTS = 1 << 8;
 const MAXIMUM_SLOTS = 1 << 16;
+const NOTHING = new Uint32Array(0);
 
 export class SideLists {
-  readonly pool: Uint32Array;
+  pool = NOTHING;
   /** Counts the times the pool was emptied: offsets of an earlier epoch mean nothing. */
   epoch = 0;
   /** (program * 2 + side) + 1, class, offset. Two places for each key. */
-  readonly #slots: Uint32Array;
+  #slots = NOTHING;
   /** Offsets of lists by their content, 0: none. */
-  readonly #byContent: Uint32Array;
-  readonly #mask: number;
+  #byContent = NOTHING;
+  #mask = 0;
   #used = 1;
 
-  /** Uses the memory of `before`, which is of no use any more then. */
-  constructor(programs: ProgramTable, classes: number, before?: SideLists) {
+  /** Forgets all; to be called before anything is asked, and for other programs; in the memory it has, if that is enough. */
+  use(programs: ProgramTable, classes: number): void {
     let slots = MINIMUM_SLOTS;
     while (slots < MAXIMUM_SLOTS && slots < programs.page.length * classes * 2) slots *= 2;
-    this.#slots = zeroed(before && before.#slots, slots * SLOT_WORDS);
-    this.#byContent = zeroed(before && before.#byContent, slots);
-    this.#mask = this.#byContent.length - 1;
+    if (slots > this.#byContent.length) {
+      this.#slots = new Uint32Array(slots * SLOT_WORDS);
+      this.#byContent = new Uint32Array(slots);
+      this.#mask = slots - 1;
+    }
     // A packet needs two lists at once.
     const words = Math.max(slots * 16, 2 * (2 + SIDE_ENTRY_WORDS * (programs.longest + 1))) + 1;
-    this.pool = before !== undefined && before.pool.length >= words ? before.pool : new Uint32Array(words);
+    if (words > this.pool.length) this.pool = new Uint32Array(words);
+    this.#clear();
   }
 
   /** Offset of the list in `pool`; side 0 is the source. `classes` are the predicates of the address classes. */

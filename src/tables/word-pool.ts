@@ -1,12 +1,7 @@
-/** Pools of words: sorting of fixed-size records in place and without allocation, and memory used again. */
+/** Sorts fixed-size records of words in place, without allocation. */
 
 /** Up to this many records insertion is faster. */
 const INSERTION = 24;
-
-/** At least `length` words that are zero: those of `before`, if they are enough. */
-export function zeroed(before: Uint32Array | undefined, length: number): Uint32Array {
-  return before !== undefined && before.length >= length ? before.fill(0) : new Uint32Array(length);
-}
 
 /** Records of `size` words in pool[from .. from + count * size), ascending by their word `key`. */
 export function sortRecords(pool: Uint32Array, from: number, count: number, size: number, key: number): void {

@@ -34,13 +34,14 @@ const collect = runInNewContext("gc") as () => void;
 
 type Random = (below: number) => number;
 
-/** As in a worker, each classifier has the memory of the one before, whatever tables that was for. */
+/** As in a worker, one classifier for whatever tables come. */
 let classifier: Classifier | undefined;
 
 /** Everything the tables decide for these packets, a line each. */
 function decisions(compilation: Compilation, packets: readonly PolicyPacket[]): string[] {
-  const asked = new Classifier(compilation.tables, 64, classifier);
-  classifier = asked;
+  if (classifier === undefined) classifier = new Classifier(compilation.tables, 64);
+  else classifier.use(compilation.tables);
+  const asked = classifier;
   const view = new PacketView();
   return compilation.endpoints.flatMap((endpoint, index) =>
     kindsOf(endpoint).flatMap(({ kind }) =>
