@@ -30,8 +30,12 @@ export interface PlainDocument {
   readonly root: PlacedNode;
 }
 
-/** Characters; the standard wants a key and its colon within 1024 of one another. */
-const MAX_KEY = 1000;
+/**
+ * Characters; the standard wants a key and its colon within 1024 of one another. The package counts the rest of the line
+ * before and blank lines, too, where a value is missing.
+ */
+const MAX_KEY = 400;
+const MAX_BLANK = 300;
 
 /** The one document in `text`, its `---` line included; "empty" if there is nothing, "unknown" if it is not for us. */
 export function readPlainYaml(text: string, maxDepth: number): PlainDocument | "empty" | "unknown" {
@@ -81,6 +85,7 @@ class PlainReader {
 
   /** Goes to the next line with content; `lineStart` is where a line begins. */
   #toContent(lineStart: number): void {
+    let blankFrom = lineStart;
     while (lineStart < this.#text.length) {
       let at = lineStart;
       while (codeAt(this.#text, at) === SPACE) at++;
@@ -88,11 +93,13 @@ class PlainReader {
       if (code === HASH) {
         const lineEnd = this.#text.indexOf("\n", at);
         lineStart = lineEnd < 0 ? this.#text.length : lineEnd + 1;
+        blankFrom = lineStart;
       } else if (code === NEWLINE) {
         lineStart = at + 1;
       } else if (at >= this.#text.length) {
         break;
       } else {
+        if (at - blankFrom > MAX_BLANK) throw NOT_PLAIN;
         this.#at = at;
         this.#column = at - lineStart;
         return;
@@ -115,7 +122,9 @@ class PlainReader {
   }
 
   #skipSpaces(): void {
+    const from = this.#at;
     while (codeAt(this.#text, this.#at) === SPACE) this.#at++;
+    if (this.#at - from > MAX_BLANK) throw NOT_PLAIN;
   }
 
   /** A dash that begins a list item: not that of `-5`. */

@@ -122,6 +122,21 @@ describe("the fast reader", () => {
     expect(expectAgreement(text)).toBe(false);
   });
 
+  it("leaves long gaps to the package, which counts some of them as a part of the next key", () => {
+    const gaps = [" ".repeat(1100), "\n".repeat(1100), `${" ".repeat(600)}\n${"\n".repeat(600)}`, `${" ".repeat(299)}${"\n".repeat(299)}`];
+    for (const gap of gaps) {
+      for (const key of ["b", "b".repeat(390), "b".repeat(1100)]) {
+        for (const value of ["", " 1", " # none"]) {
+          expectAgreement(`x:\n  a:${value}${gap}\n  ${key}: 2\n`);
+          expectAgreement(`x:\n  a:${value}${gap}\n${key}: 2\n`);
+          expectAgreement(`x:\n  - a:${value}${gap}\n    ${key}: 2\n`);
+        }
+      }
+    }
+    expect(expectAgreement(`x:\n  a:\n${"\n".repeat(200)}b: 1\n`)).toBe(true);
+    expect(expectAgreement(`x:\n  a:\n${"\n".repeat(1100)}b: 1\n`)).toBe(false);
+  });
+
   it("leaves what nests deeper than the limit to the package", () => {
     const read = (text: string) => readPlainYaml(text, 64);
     const flow = (depth: number) => `${"[".repeat(depth)}a${"]".repeat(depth)}`;
