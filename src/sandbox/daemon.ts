@@ -26,6 +26,7 @@ const CHANGE_TIMEOUT_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 30_000;
 /** A page of metrics waits its turn behind a change of the hooks, which takes long on a busy machine. */
 const PAGE_TIMEOUT_MS = 10_000;
+const PAGE_GAP_MS = 3_000;
 
 export type SettingsOverlay = Readonly<Record<string, unknown>>;
 
@@ -207,8 +208,17 @@ export class RampartProcess {
     return sumOfSeries(await this.metrics(), name, labels);
   }
 
-  get(path: string): Promise<HttpAnswer> {
-    return httpGet(this.host, "127.0.0.1", METRICS_PORT, path, PAGE_TIMEOUT_MS);
+  /** Between a daemon and its successor nobody listens for a moment, and no command tells when that is over. */
+  async get(path: string): Promise<HttpAnswer> {
+    const deadline = Date.now() + (this.#successor === undefined ? 0 : PAGE_GAP_MS);
+    for (;;) {
+      try {
+        return await httpGet(this.host, "127.0.0.1", METRICS_PORT, path, PAGE_TIMEOUT_MS);
+      } catch (error) {
+        if (Date.now() >= deadline) throw error;
+        await pause(50);
+      }
+    }
   }
 
   /** The log of the current run: every line of output that is a JSON object. */

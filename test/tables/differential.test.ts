@@ -17,7 +17,7 @@ import { NODE } from "../policy/build.ts";
 import { decide, inWords, kindsOf } from "./decisions.ts";
 import { loadView } from "./load-view.ts";
 
-const SETS = 250;
+const SETS = 170;
 const PACKETS = 60;
 
 interface Compared {

@@ -22,7 +22,7 @@ import { NODE } from "../policy/build.ts";
 import { decide, inWords, kindsOf } from "./decisions.ts";
 import { loadView } from "./load-view.ts";
 
-const SEQUENCES = 60;
+const SEQUENCES = 40;
 const EDITS = 12;
 const PACKETS = 12;
 
