@@ -11,9 +11,9 @@ const FUNCTIONS = 10;
 /** The thread has other things to do than packets. */
 const WAITING = "(idle)";
 /** What it calls that is no JavaScript is the addon, which waits for packets or is in a system call: V8 cannot tell. */
-const READER = "/thread-queue.js";
+const READER = "/thread-queue.ts";
 /** The profiler's own start is in its first sample. */
-const PROFILER = "/path-profile.js";
+const PROFILER = "/path-profile.ts";
 
 /** Resolves to the list it prints, as [{ name, place, share }]; the profile is left in `file`. */
 export async function profile({ seconds, file }) {
@@ -49,7 +49,7 @@ function mostSelfTime({ nodes, samples, timeDeltas }) {
     if (left.has(id)) continue;
     const { functionName, url, lineNumber } = byId.get(id);
     busy += timeDeltas[at];
-    const place = url === "" ? "" : `${url.replace(/^.*\/dist\//, "")}:${lineNumber + 1}`;
+    const place = url === "" ? "" : `${url.replace(/^.*\/(?=src\/)/, "")}:${lineNumber + 1}`;
     const key = `${functionName || "(anonymous)"}\0${place}`;
     times.set(key, (times.get(key) ?? 0) + timeDeltas[at]);
   }

@@ -18,7 +18,7 @@ import { allowPolicy, endpoints, fillerPolicies } from "./policies.mjs";
 import { measureInTurn, pause } from "./rounds.mjs";
 
 const PORT = 9;
-const CLI_FILE = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const CLI_FILE = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
 const CONNECTIONS = 3000;
 const FILLERS = 9_999;
 /** Start of the generator and a first turn of everybody's caches, in seconds. */

@@ -8,6 +8,7 @@ import { dirname, extname, resolve } from "node:path";
 import type { Logger } from "pino";
 import type { WorkerPool } from "../datapath/worker-pool.ts";
 import { RampartError } from "../errors/rampart-error.ts";
+import { inSourceFiles } from "./profile-sources.ts";
 
 export interface CpuProfileOptions {
   /** Relative to the working directory. It is the first queue's; each other queue has its own, with the queue's number in its name. */
@@ -53,7 +54,7 @@ export class CpuProfile {
       const profiles = await this.#pool.endProfile();
       for (const [i, { queue, json }] of profiles.entries()) {
         const file = i === 0 ? this.#file : withQueue(this.#file, queue);
-        writeFileSync(file, json);
+        writeFileSync(file, json === "" ? json : inSourceFiles(json));
         this.#log.info({ queue, file }, "profile written; Chrome DevTools and speedscope.app open it");
       }
     } catch (error) {

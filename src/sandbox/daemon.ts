@@ -15,7 +15,7 @@ import type { HttpAnswer } from "./probe.ts";
 import type { ProcessExit, SandboxProcess } from "./process.ts";
 
 const CLI_FILE = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "../../dist/cli/main.js" : "../cli/main.js", import.meta.url),
+  new URL(import.meta.url.endsWith(".ts") ? "../../dist/bundle/main.js" : "../bundle/main.js", import.meta.url),
 );
 const METRICS_PORT = 9095;
 const START_TIMEOUT_MS = 15_000;

@@ -14,7 +14,7 @@ import { SUITES, suiteSteps } from "./decode.ts";
 import type { Disagreement } from "./step-files.ts";
 import { expectNone, writeStep } from "./step-files.ts";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/bundle/main.js", import.meta.url));
 const PROCESSES = 2;
 
 let folder: string;

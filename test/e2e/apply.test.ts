@@ -341,7 +341,7 @@ describe("files edited in place, and not watched", () => {
 describe("refusals", () => {
   const SESSION = "10.77.0.2:50022-10.77.0.1:9000";
   const SSH = "10.77.0.2 50022 10.77.0.1 9000";
-  const CLI = [process.execPath, "dist/cli/main.js"];
+  const CLI = [process.execPath, "dist/bundle/main.js"];
   startForAll();
 
   test("a set with an error changes nothing, and the error has its place", async () => {

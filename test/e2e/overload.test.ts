@@ -182,7 +182,7 @@ describe("readers that do not read", () => {
 
   test("a tap nobody reads holds up nothing: what it misses is counted, and memory stays bounded", async () => {
     const daemon = await start({ overload: { secondLane: false } });
-    const argv = [process.execPath, "dist/cli/main.js", "tap", "-n", "--config", daemon.configFile];
+    const argv = [process.execPath, "dist/bundle/main.js", "tap", "-n", "--config", daemon.configFile];
     const tap = lab.shield.spawn(argv);
     try {
       await expect.poll(() => daemon.metric("rampart_tap_subscribers"), { timeout: 10_000 }).toBe(1);

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { RampartProcess, RampartStartError } from "../../src/sandbox/daemon.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
@@ -9,8 +10,15 @@ import { udpEcho } from "../../src/sandbox/probe.ts";
 import { allowPort, ETH0, policy } from "./support/documents.ts";
 import { FAMILIES, Lab } from "./support/lab.ts";
 
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  /** From 0. */
+  readonly lineNumber: number;
+}
+
 interface CpuProfile {
-  readonly nodes: readonly { readonly callFrame: { readonly functionName: string; readonly url: string } }[];
+  readonly nodes: readonly { readonly callFrame: CallFrame }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -61,10 +69,15 @@ test("with several workers each has its file, and a stop writes what there is", 
   expect((await rampart.exited()).code).toBe(0);
   const profiles = ["two", "two-queue101"].map((name) => read(join(folder, `${name}.cpuprofile`)));
   for (const { samples } of profiles) expect(samples.length).toBeGreaterThan(0);
-  // One of the two threads judged the datagrams, and nothing but the path ran in either.
+  // One of the two threads judged the datagrams, and nothing but the path ran in either. Places are those of the sources.
   const files = profiles.flatMap(({ nodes }) => nodes.map(({ callFrame }) => callFrame.url));
-  expect(files.some((url) => url.includes("/dist/datapath/"))).toBe(true);
-  expect(files.some((url) => url.includes("/dist/daemon/"))).toBe(false);
+  expect(files.some((url) => url.includes("/src/datapath/"))).toBe(true);
+  expect(files.some((url) => url.includes("/src/daemon/"))).toBe(false);
+  for (const { callFrame } of profiles.flatMap(({ nodes }) => nodes)) {
+    if (!callFrame.url.includes("/src/") || callFrame.functionName === "") continue;
+    const lines = readFileSync(fileURLToPath(callFrame.url), "utf8").split("\n");
+    expect(lines[callFrame.lineNumber]).toContain(callFrame.functionName);
+  }
 });
 
 test("a place where no file can be made is refused before anything is in force", async () => {

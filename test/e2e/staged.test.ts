@@ -172,7 +172,7 @@ describe("a staged policy for a host", () => {
 
   test("is shown by the tap on the packet that was decided", async () => {
     await enforce(deny);
-    const argv = [process.execPath, "dist/cli/main.js", "tap", "-n", "--config", file.rampart.configFile];
+    const argv = [process.execPath, "dist/bundle/main.js", "tap", "-n", "--config", file.rampart.configFile];
     const tap: SandboxProcess = lab.node.spawn([...argv, "tcp dst port 4000"]);
     try {
       await tap.waitForOutput(/listening/);
@@ -198,7 +198,7 @@ describe("a staged policy for a host", () => {
   test("is shown by explain", async () => {
     await enforce(deny);
     const question = ["--from", EXT_ADDRESS[4], "--to", "node-eth0", "--protocol", "tcp", "--port", "4000"];
-    const argv = [process.execPath, "dist/cli/main.js", "explain", "--policy", file.rampart.policyDirectory];
+    const argv = [process.execPath, "dist/bundle/main.js", "explain", "--policy", file.rampart.policyDirectory];
     const told = (await lab.node.run([...argv, ...question], { check: true })).stdout.split("\n");
     expect(told[0]).toMatch(/^ALLOW: /);
     expect(told[1]).toBe("pending (with the staged policies in force): deny by StagedGlobalNetworkPolicy s");

@@ -32,8 +32,8 @@ DefaultDependencies=no
 END
 cp "$repository/systemd/rampart.service" "$root/etc/systemd/system/"
 cp "$repository/systemd/rampart.sysusers.conf" "$root/etc/sysusers.d/rampart.conf"
-ln -sf "$repository/dist/cli/main.js" "$root/usr/local/bin/rampart"
-chmod +x "$root/$repository/dist/cli/main.js"
+ln -sf "$repository/dist/bundle/main.js" "$root/usr/local/bin/rampart"
+chmod +x "$root/$repository/dist/bundle/main.js"
 chroot "$root" systemd-sysusers
 
 cd "$root"

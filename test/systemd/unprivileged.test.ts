@@ -154,7 +154,7 @@ describe.runIf(isRealRoot() && isOpen(REPOSITORY) && isOpen(dirname(process.exec
     const stranger = await lab.shield.run([
       ...become(STRANGER, []),
       process.execPath,
-      join(REPOSITORY, "dist/cli/main.js"),
+      join(REPOSITORY, "dist/bundle/main.js"),
       "status",
       "--config",
       daemon.configFile,

@@ -49,7 +49,7 @@ interface Command {
 
 /** The built command against the hub in this process. */
 function tap(...args: string[]): Command {
-  const child = spawn(process.execPath, ["dist/cli/main.js", "tap", "--socket", socket, ...args], {
+  const child = spawn(process.execPath, ["dist/bundle/main.js", "tap", "--socket", socket, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const stdout: Buffer[] = [];
