@@ -30,8 +30,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores: more files at once only make real-packet tests wait for one another.
-    maxWorkers: 2,
+    // For two cores: tests with real packets wait half of their time, and more files at once would make them wait for one another.
+    maxWorkers: 3,
     pool: "forks",
     projects: [
       {

@@ -11,7 +11,6 @@ import { openTcp, openUdp } from "../../src/sandbox/probe.ts";
 import { allowPorts, ETH0, hostEndpoint } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectPing, expectUdpAnswered, expectUdpDropped } from "./support/lab.ts";
 import { FAMILIES, Lab } from "./support/lab.ts";
-import { noOffload } from "./support/offload.ts";
 import { NODE, NODE_ADDRESS, PodLab } from "./support/pod-lab.ts";
 
 const GOOD = { "endpoint.yaml": ETH0, "web.yaml": allowPorts("web", "ingress", 8080) };
@@ -205,7 +204,7 @@ describe("without a last good set, startup: closed", () => {
     await expectFilesInForce();
   });
 
-  test.skipIf(noOffload)("connections from before the first start go on, and are judged once the files are mended", async () => {
+  test("connections from before the first start go on, and are judged once the files are mended", async () => {
     // Tracked, as on any host whose own firewall asks conntrack.
     for (const iptables of ["iptables", "ip6tables"]) {
       await lab.shield.run([iptables, "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"], { check: true });
@@ -228,7 +227,7 @@ describe("without a last good set, startup: closed", () => {
     for (const iptables of ["iptables", "ip6tables"]) await lab.shield.run([iptables, "-F", "INPUT"], { check: true });
   });
 
-  test.skipIf(noOffload)("after a daemon that left its hooks, what it allowed goes on and what it cut stays cut", async () => {
+  test("after a daemon that left its hooks, what it allowed goes on and what it cut stays cut", async () => {
     for (const { shield } of FAMILIES) {
       rampart = await startRampart(lab.shield, { policies: { ...GOOD, "more.yaml": allowPorts("more", "ingress", 8081) } });
       const allowed = await openTcp(lab.client, shield, 8080);
@@ -256,8 +255,8 @@ describe("without a last good set, startup: closed", () => {
     }
   });
 
-  test.runIf(noOffload)("without offload connections wait, and are picked up by the mended policy", async () => {
-    prepare({ ...GOOD, "web.yaml": BROKEN });
+  test("without offload connections wait, and are picked up by the mended policy", async () => {
+    prepare({ ...GOOD, "web.yaml": BROKEN }, { datapath: { offload: "none" } });
     for (const { shield } of FAMILIES) {
       const connection = await openTcp(lab.client, shield, 8081);
       await rampart.start();
