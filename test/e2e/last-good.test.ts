@@ -47,10 +47,12 @@ async function endAsForReboot(): Promise<void> {
 
 /** TCP from the client to the shield's ports, both families. */
 async function expectPorts(expected: { readonly open: readonly number[]; readonly shut: readonly number[] }): Promise<void> {
-  for (const { shield } of FAMILIES) {
-    for (const port of expected.open) await expectConnects(lab.client, shield, port);
-    for (const port of expected.shut) await expectDropped(lab.client, shield, port);
-  }
+  await Promise.all(
+    FAMILIES.flatMap(({ shield }) => [
+      ...expected.open.map((port) => expectConnects(lab.client, shield, port)),
+      ...expected.shut.map((port) => expectDropped(lab.client, shield, port)),
+    ]),
+  );
 }
 
 async function inForce(): Promise<unknown> {
