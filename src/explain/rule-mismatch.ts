@@ -7,6 +7,7 @@ import type { Address } from "../address/address.ts";
 import { formatAddress, formatCidr } from "../address/address.ts";
 import type { PolicyPacket } from "../policy/decision.ts";
 import { ruleMatches } from "../policy/match-rule.ts";
+import { NO_CONSTRAINT } from "../resources/entity-rule.ts";
 import type { EntityRule, IcmpMatch, PortRange, ResourceSet, Rule, ServiceBackend } from "../resources/types.ts";
 import { protocolName } from "./question.ts";
 
@@ -38,18 +39,6 @@ interface Criterion extends FailedCriterion {
   readonly only: Partial<Rule>;
 }
 
-const ANY_ENTITY: EntityRule = {
-  nets: [],
-  notNets: [],
-  selector: undefined,
-  notSelector: undefined,
-  ports: [],
-  notPorts: [],
-  namedPorts: [],
-  notNamedPorts: [],
-  service: undefined,
-};
-
 const ANY_PACKET: Rule = {
   action: "Allow",
   ipVersion: undefined,
@@ -57,8 +46,8 @@ const ANY_PACKET: Rule = {
   notProtocol: undefined,
   icmp: undefined,
   notIcmp: undefined,
-  source: ANY_ENTITY,
-  destination: ANY_ENTITY,
+  source: NO_CONSTRAINT,
+  destination: NO_CONSTRAINT,
   location: { file: "", line: 1, column: 1 },
 };
 
@@ -86,7 +75,7 @@ function criteria(rule: Rule, packet: PolicyPacket, nameOf: (address: Address) =
     const port = side === "source" ? packet.sourcePort : packet.destinationPort;
     for (const { field, wanted, isPort, only } of entityCriteria(rule[side])) {
       const got = isPort ? (port === undefined ? "no port" : String(port)) : address;
-      add(`${side}.${field}`, wanted, got, { ...named, [side]: { ...ANY_ENTITY, ...only } });
+      add(`${side}.${field}`, wanted, got, { ...named, [side]: { ...NO_CONSTRAINT, ...only } });
     }
   }
   return list;
