@@ -171,7 +171,7 @@ export class CoursePlanner {
   #early(host: HostEndpoint | undefined, node: string): Stage[] {
     const stages: Stage[] = [];
     if (host !== undefined && !isWildcard(host)) stages.push(stage(host, "untracked", "ingress", "raw"));
-    const preDNAT = host !== undefined && this.#hasPreDNAT(host) ? host : this.#wildcard(node, true);
+    const preDNAT = [host, this.#wildcard(node)].find((each) => each !== undefined && this.#hasPreDNAT(each));
     if (preDNAT !== undefined) stages.push(stage(preDNAT, "preDNAT", "ingress", "prerouting", true));
     return stages;
   }
@@ -194,10 +194,10 @@ export class CoursePlanner {
     });
   }
 
-  #wildcard(node: string, withPreDNAT = false): HostEndpoint | undefined {
+  /** Of several the smallest name: the others are inactive (SEMANTICS 3.3). */
+  #wildcard(node: string): HostEndpoint | undefined {
     return this.#set.hostEndpoints
       .filter((endpoint) => endpoint.node === node && isWildcard(endpoint))
-      .filter((endpoint) => !withPreDNAT || this.#hasPreDNAT(endpoint))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))[0];
   }
 

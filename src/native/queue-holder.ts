@@ -5,6 +5,7 @@
  * that the holder stays unknown.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { readKernelQueues } from "./kernel-queues.ts";
 
 /** Protocol column of /proc/net/netlink. */
@@ -27,7 +28,13 @@ export function findQueueHolder(queue: number): QueueHolder | undefined {
   const owners = new Set(sockets.map(socketOwner));
   const [pid] = owners;
   if (pid === undefined || owners.size > 1) return undefined;
-  return { pid: Number(pid), command: attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim()) ?? "unknown" };
+  return { pid: Number(pid), command: commandOf(pid) };
+}
+
+/** The program's file name; the name of the process may be that of a thread, as in newer versions of Node. */
+function commandOf(pid: string): string {
+  const [program = ""] = (attempt(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")) ?? "").split("\0");
+  return basename(program) || (attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim()) ?? "unknown");
 }
 
 /** Inodes of the namespace's netfilter sockets, or of the one with that port; the kernel's own has port 0. */

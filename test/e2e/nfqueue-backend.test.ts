@@ -2,18 +2,16 @@
  * The daemon on the backend `nfqueue`. What policies mean does not depend on it: with RAMPART_SANDBOX_BACKEND=nfqueue
  * every other file of this folder runs on it too. Here is what is its own, and a look at every kind of hook.
  */
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RampartProcess, RampartStartError } from "../../src/sandbox/daemon.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
+import { packageLoads } from "../nfqueue/package-loads.ts";
 import { allowPort, allowPorts, ETH0, policy } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectUdpAnswered, expectUdpDropped, FAMILIES, Lab } from "./support/lab.ts";
 
-const PACKAGE = new URL("../../node_modules/nfqueue/build/Release/nfqueue.node", import.meta.url);
 const BACKEND = { queue: { backend: "nfqueue" } };
 
-describe.runIf(existsSync(fileURLToPath(PACKAGE)))("queue.backend nfqueue", () => {
+describe.runIf(packageLoads)("queue.backend nfqueue", () => {
   let lab: Lab;
   let rampart: RampartProcess;
 

@@ -7,6 +7,7 @@ import { MarkLayout } from "../../src/hooks/marks.ts";
 import { startRampart } from "../../src/sandbox/daemon.ts";
 import type { RampartProcess } from "../../src/sandbox/daemon.ts";
 import { openTcp, openUdp, tcpConnect } from "../../src/sandbox/probe.ts";
+import { packageLoads } from "../nfqueue/package-loads.ts";
 import { allowPorts } from "./support/documents.ts";
 import { expectConnects, expectDropped, expectUdpAnswered, FAMILIES, Lab } from "./support/lab.ts";
 import {
@@ -118,7 +119,7 @@ describe("rampart restart", () => {
     await expectConnects(lab.client, IPV4.shield, ALLOWED);
   });
 
-  test("with the backend nfqueue stops and starts, and says so", async () => {
+  test.runIf(packageLoads)("with the backend nfqueue stops and starts, and says so", async () => {
     rampart = await startRampart(lab.shield, { policies, settings: { queue: { backend: "nfqueue" } } });
     const connection = await openTcp(lab.client, IPV4.shield, ALLOWED);
     expect(await rampart.restart()).toMatch(/^process \d+ was started after .* new connections were dropped meanwhile\n$/);

@@ -116,6 +116,15 @@ describe("with a node, what that node sees is judged", () => {
     expect(course(undefined, eth0, { node: "one" }, within)).toContain("(preDNAT ingress of any)");
   });
 
+  it("of several wildcards only the one whose name sorts first is asked, also where only another has preDNAT policies", () => {
+    const within = withWildcard();
+    const inactive = { ...within, hostEndpoints: [...within.hostEndpoints, hostEndpoint({ name: "all", node: "one", interfaceName: "*" })] };
+    expect(course(pod, eth0, { node: "one", hook: "prerouting" }, within)).toEqual(["(preDNAT ingress of any)"]);
+    expect(course(pod, eth0, { node: "one", hook: "prerouting" }, inactive)).toEqual([
+      "note: no endpoint of the node judges this packet there",
+    ]);
+  });
+
   it("traffic of the node itself is its HostEndpoint's alone", () => {
     expect(course(eth0, remote, { node: "one" })).toEqual(["untracked egress of eth0", "(normal egress of eth0)"]);
     expect(course(remote, eth0, { node: "one" })).toEqual(["untracked ingress of eth0", "(normal ingress of eth0)"]);

@@ -1,20 +1,16 @@
 /** The npm package behind the addon's contract: the same scenarios as test/native/queue.test.ts, on the same packets. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { scenario } from "../native/namespace.ts";
-
-const installed = existsSync(
-  join(createRequire(import.meta.url).resolve("vitest/package.json"), "../../nfqueue/build/Release/nfqueue.node"),
-);
+import { packageLoads } from "./package-loads.ts";
 
 const run = <T>(name: string): Promise<T> => scenario<T>("queue.mjs", name, { RAMPART_TEST_BACKEND: "nfqueue" });
 
-describe.runIf(installed)("the queue over the npm package", () => {
+describe.runIf(packageLoads)("the queue over the npm package", () => {
   test("ACCEPT lets a packet through and DROP does not, over IPv4 and IPv6", async () => {
     expect(await run("acceptAndDrop")).toEqual(["yes 1", "yes 2"]);
   });
