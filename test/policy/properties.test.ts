@@ -24,6 +24,37 @@ const ALL: readonly (readonly [PolicyClass, Direction])[] = [
   ["untracked", "egress"],
 ];
 
+const OUTCOMES = [
+  "HostEndpoint forward allow forward-default",
+  "HostEndpoint forward allow policy",
+  "HostEndpoint forward continue forward-default",
+  "HostEndpoint forward deny end-of-tier",
+  "HostEndpoint forward deny policy",
+  "HostEndpoint normal allow failsafe",
+  "HostEndpoint normal allow policy",
+  "HostEndpoint normal allow profile",
+  "HostEndpoint normal deny end-of-tier",
+  "HostEndpoint normal deny no-policy",
+  "HostEndpoint normal deny policy",
+  "HostEndpoint normal deny profile",
+  "HostEndpoint preDNAT allow policy",
+  "HostEndpoint preDNAT continue failsafe",
+  "HostEndpoint preDNAT continue no-match",
+  "HostEndpoint preDNAT deny policy",
+  "HostEndpoint untracked allow policy",
+  "HostEndpoint untracked continue failsafe",
+  "HostEndpoint untracked continue no-match",
+  "HostEndpoint untracked deny policy",
+  "WorkloadEndpoint normal allow policy",
+  "WorkloadEndpoint normal allow profile",
+  "WorkloadEndpoint normal deny end-of-tier",
+  "WorkloadEndpoint normal deny no-policy",
+  "WorkloadEndpoint normal deny policy",
+  "WorkloadEndpoint normal deny profile",
+];
+/** Rounds until every outcome was met; a single one misses a rare outcome now and then. */
+const MOST_ROUNDS = 8;
+
 /** The same resources in reverse: what a loader could hand on if it did not sort. */
 function reversed(set: ResourceSet): ResourceSet {
   return {
@@ -40,7 +71,7 @@ function reversed(set: ResourceSet): ResourceSet {
 describe("any resources and packets", () => {
   it("get a decision that is consistent and does not depend on the order of files", { timeout: 60_000 }, () => {
     const seen = new Map<string, number>();
-    fc.assert(
+    const round = (): void => fc.assert(
       fc.property(cases, ([set, packets]) => {
         const backwards = reversed(set);
         const endpoints: Endpoint[] = [...set.hostEndpoints, ...set.workloadEndpoints];
@@ -60,35 +91,9 @@ describe("any resources and packets", () => {
       }),
       { numRuns: 100 },
     );
+    for (let rounds = 0; rounds < MOST_ROUNDS && seen.size < OUTCOMES.length; rounds++) round();
     // The generators are of use only while they reach every outcome, and no outcome that a class does not have.
-    expect([...seen.keys()].toSorted()).toEqual([
-      "HostEndpoint forward allow forward-default",
-      "HostEndpoint forward allow policy",
-      "HostEndpoint forward continue forward-default",
-      "HostEndpoint forward deny end-of-tier",
-      "HostEndpoint forward deny policy",
-      "HostEndpoint normal allow failsafe",
-      "HostEndpoint normal allow policy",
-      "HostEndpoint normal allow profile",
-      "HostEndpoint normal deny end-of-tier",
-      "HostEndpoint normal deny no-policy",
-      "HostEndpoint normal deny policy",
-      "HostEndpoint normal deny profile",
-      "HostEndpoint preDNAT allow policy",
-      "HostEndpoint preDNAT continue failsafe",
-      "HostEndpoint preDNAT continue no-match",
-      "HostEndpoint preDNAT deny policy",
-      "HostEndpoint untracked allow policy",
-      "HostEndpoint untracked continue failsafe",
-      "HostEndpoint untracked continue no-match",
-      "HostEndpoint untracked deny policy",
-      "WorkloadEndpoint normal allow policy",
-      "WorkloadEndpoint normal allow profile",
-      "WorkloadEndpoint normal deny end-of-tier",
-      "WorkloadEndpoint normal deny no-policy",
-      "WorkloadEndpoint normal deny policy",
-      "WorkloadEndpoint normal deny profile",
-    ]);
+    expect([...seen.keys()].toSorted()).toEqual(OUTCOMES);
   });
 });
 
