@@ -71,26 +71,27 @@ function reversed(set: ResourceSet): ResourceSet {
 describe("any resources and packets", () => {
   it("get a decision that is consistent and does not depend on the order of files", { timeout: 60_000 }, () => {
     const seen = new Map<string, number>();
-    const round = (): void => fc.assert(
-      fc.property(cases, ([set, packets]) => {
-        const backwards = reversed(set);
-        const endpoints: Endpoint[] = [...set.hostEndpoints, ...set.workloadEndpoints];
-        for (const endpoint of endpoints.filter(({ node }) => node === NODE)) {
-          for (const [policyClass, direction] of endpoint.kind === "HostEndpoint" ? ALL : NORMAL) {
-            const tiers = tierPolicies(set, endpoint, policyClass, direction).map(({ tier }) => tier.name);
-            for (const packet of packets) {
-              const decision = evaluateEndpoint(set, NODE, endpoint, policyClass, direction, packet);
-              const again = evaluateEndpoint(backwards, NODE, endpoint, policyClass, direction, packet);
-              expect(again).toEqual(decision);
-              const kind = `${endpoint.kind} ${policyClass} ${decision.verdict} ${decision.reason}`;
-              seen.set(kind, (seen.get(kind) ?? 0) + 1);
-              expect(problem(decision, tiers, hasForwardPolicies(set, endpoint))).toBeUndefined();
+    const round = (): void =>
+      fc.assert(
+        fc.property(cases, ([set, packets]) => {
+          const backwards = reversed(set);
+          const endpoints: Endpoint[] = [...set.hostEndpoints, ...set.workloadEndpoints];
+          for (const endpoint of endpoints.filter(({ node }) => node === NODE)) {
+            for (const [policyClass, direction] of endpoint.kind === "HostEndpoint" ? ALL : NORMAL) {
+              const tiers = tierPolicies(set, endpoint, policyClass, direction).map(({ tier }) => tier.name);
+              for (const packet of packets) {
+                const decision = evaluateEndpoint(set, NODE, endpoint, policyClass, direction, packet);
+                const again = evaluateEndpoint(backwards, NODE, endpoint, policyClass, direction, packet);
+                expect(again).toEqual(decision);
+                const kind = `${endpoint.kind} ${policyClass} ${decision.verdict} ${decision.reason}`;
+                seen.set(kind, (seen.get(kind) ?? 0) + 1);
+                expect(problem(decision, tiers, hasForwardPolicies(set, endpoint))).toBeUndefined();
+              }
             }
           }
-        }
-      }),
-      { numRuns: 100 },
-    );
+        }),
+        { numRuns: 100 },
+      );
     for (let rounds = 0; rounds < MOST_ROUNDS && seen.size < OUTCOMES.length; rounds++) round();
     // The generators are of use only while they reach every outcome, and no outcome that a class does not have.
     expect([...seen.keys()].toSorted()).toEqual(OUTCOMES);
